@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace ipmit::common {
+
+// Counters, gauges and histograms of one program, named
+// ipmit_<program>_<noun>_total|_seconds|_bytes. Label values come from closed enums only, never
+// from clients. Thread-safe; the handles returned stay valid as long as the registry and cost an
+// atomic operation to use, so keep them, do not look them up on the mail path.
+class Metrics {
+ public:
+  using Labels = std::initializer_list<std::pair<std::string_view, std::string_view>>;
+
+  class Counter {
+   public:
+    void add(double amount = 1) const;
+    double value() const;
+
+   private:
+    friend class Metrics;
+    explicit Counter(void* counter) : counter_(counter) {}
+    void* counter_;
+  };
+  class Gauge {
+   public:
+    void set(double value) const;
+    void add(double amount) const;
+    double value() const;
+
+   private:
+    friend class Metrics;
+    explicit Gauge(void* gauge) : gauge_(gauge) {}
+    void* gauge_;
+  };
+  class Histogram {
+   public:
+    void observe(double value) const;
+
+   private:
+    friend class Metrics;
+    explicit Histogram(void* histogram) : histogram_(histogram) {}
+    void* histogram_;
+  };
+
+  Metrics();
+  ~Metrics();
+  Metrics(const Metrics&) = delete;
+  Metrics& operator=(const Metrics&) = delete;
+
+  // The same name and labels give the same metric; a name keeps its first help text.
+  Counter counter(std::string_view name, std::string_view help, Labels labels = {});
+  Gauge gauge(std::string_view name, std::string_view help, Labels labels = {});
+  // `buckets`: upper bounds, rising; the first call for a name decides.
+  Histogram histogram(std::string_view name, std::string_view help,
+                      std::initializer_list<double> buckets, Labels labels = {});
+
+  std::string to_text() const;  // Prometheus text format 0.0.4
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace ipmit::common

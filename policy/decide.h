@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "policy/envelope.h"
+#include "policy/mitigation_set.h"
+#include "policy/smtp_reply.h"
+
+namespace ipmit::policy {
+
+// Where in the SMTP dialogue a question is asked. kMail: client, user and sender are known; kRcpt:
+// one recipient more; kEndOfMessage: all accepted recipients.
+enum class Stage : std::uint8_t { kMail, kRcpt, kEndOfMessage };
+std::string_view to_string(Stage stage);  // "mail", "rcpt", "eom"
+
+// What is known of a message. Views and pointers are read during the call only.
+struct MessageFacts {
+  const IpAddress* client = nullptr;  // null: unknown
+  std::string_view sasl_user;         // lower case; empty: not authenticated
+  const EnvelopeAddress* sender = nullptr;
+  // kMail: empty. kRcpt: the one asked about. kEndOfMessage: those accepted.
+  std::span<const EnvelopeAddress> recipients;
+  bool local_pickup =
+      false;  // from sendmail(1), not SMTP: decided at end of message, never rejected
+};
+
+struct DecideOptions {
+  bool protect_null_sender = true;  // the null sender is never refused (bounces must flow)
+  bool protect_postmaster = true;   // nor a recipient postmaster at RCPT (RFC 5321 section 4.5.1)
+};
+
+// A throttle that must be asked before the message may pass. All of a decision are charged or none.
+struct Charge {
+  RuleId rule = 0;
+  std::string key;  // limiter key: mitigation name, then target or address; unique per budget
+  RateLimit limit;
+  std::uint32_t units = 1;
+};
+
+// What to do now. action is what is enforced at this stage; kObserve means: let it go on (no rule
+// matched, or none that acts here). Throttles are not in `action` but in `charges`: the caller asks
+// its limiter and, if one refuses, answers throttle_reply() of that rule.
+struct Decision {
+  Action action = Action::kObserve;
+  std::optional<RuleId> rule;              // the one that decided; unset for kObserve
+  std::optional<std::string_view> exempt;  // the exemption that let it pass
+  std::vector<Charge> charges;
+  std::vector<RuleId> observed;  // Observe and DryRun rules that matched and are reported here
+  std::string matched_target;    // canonical text of the target that matched `rule`
+};
+
+// Total and without I/O, clock or locks. Rules: exemptions beat everything; then the active rules
+// that match, by higher priority, stricter action, name. Each rule acts at the first stage where it
+// can:
+//   Throttle, Defer, Reject   without recipient domains in scope: kMail; with: kRcpt
+//   Quarantine, Reroute, Discard                                  kEndOfMessage
+//   any, local pickup                                             kEndOfMessage; Reject acts as
+//   Defer
+// A recipient-scoped EOM action applies if any accepted recipient is in scope (the message is one).
+// `out` is cleared first; reusing one saves the allocation.
+void decide(const MitigationSet& set, const MessageFacts& facts, Stage stage, TimePoint now,
+            const DecideOptions& options, Decision& out);
+
+// The reply for a refused message, in the form of docs: "203.0.113.9 exceeds 100 messages per hour
+// (ipmit mail/det-7f3a until 2026-11-25T18:00Z)". `matched` is the target's or address's text. Only
+// for kThrottle, kDefer, kReject.
+SmtpReply reply_for(const MitigationSet::Rule& rule, std::string_view matched);
+
+}  // namespace ipmit::policy
