@@ -29,6 +29,9 @@ class MitigationSource {
   struct Loaded {
     policy::MitigationSet::Source set;
     std::size_t skipped = 0;
+    // Who counts the revisions: a source whose count started anew has another epoch. Readers ignore
+    // a lower revision than the one they hold only inside one epoch.
+    std::string epoch;
   };
   virtual Loaded load() = 0;
 
