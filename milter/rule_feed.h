@@ -81,42 +81,46 @@ class RuleFeed {
 
  private:
   enum class Origin : std::uint8_t { kNone, kDisk, kSource };
-  struct Held;  // what the saver has to write
+  struct Kept;    // rules on their way to the disk
+  struct Meters;  // what is exported
+  using Rules = std::shared_ptr<const policy::MitigationSet::Source>;
 
   void run(const std::stop_token& stop);
-  void load_and_publish();
-  bool is_older(const schema::MitigationSource::Loaded& loaded) const;
-  void publish(std::shared_ptr<const policy::MitigationSet> set, Origin origin, TimePoint contact);
+  bool step(const std::stop_token& stop, bool must_load);
+  void load();
+  bool publish(const Rules& rules, const std::string& epoch, Origin origin, TimePoint confirmed_at);
   void take_from_disk();
-  void wait_after_failure(const std::stop_token& stop);
-  void note_failure(const char* kind, const std::string& reason);
-  void note_contact();
-  void first_try_done();
+  void note_failure(std::string_view kind, const std::string& reason);
+  void first_try_is_done();
   void save_loop(const std::stop_token& stop);
-  void save(const Held& held);
+  void save(const Kept& kept);
+  void confirm_on_disk();
 
   const Options options_;
   const SourceFactory open_source_;
+  const std::unique_ptr<Meters> meters_;
 
   common::Snapshot<policy::MitigationSet> rules_;
   std::atomic<Origin> origin_{Origin::kNone};
-  std::atomic<TimePoint::rep> last_contact_ms_{0};
+  std::atomic<TimePoint> confirmed_at_{TimePoint{}};
   std::atomic<bool> reload_asked_{false};
-
-  struct Gauges;
-  std::unique_ptr<Gauges> gauges_;
 
   // Of the loading thread alone.
   std::unique_ptr<schema::MitigationSource> source_;
-  std::string epoch_;
   bool failing_ = false;
+  bool older_ = false;  // the source's last answer was older than what is in force
 
-  std::mutex publish_mutex_;  // start() and the loading thread publish
+  // Of the saving thread alone.
+  bool saves_fail_ = false;
+  TimePoint on_disk_confirmed_at_{};
+
+  std::mutex publish_mutex_;  // start() may publish while the loading thread does
+  std::string epoch_;         // guarded by publish_mutex_
 
   std::mutex mutex_;
   std::condition_variable_any changed_;
   bool first_try_done_ = false;          // guarded by mutex_
-  std::shared_ptr<const Held> to_save_;  // guarded by mutex_
+  std::shared_ptr<const Kept> to_save_;  // guarded by mutex_
 
   std::jthread saver_;
   std::jthread loader_;
