@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "milter/options.h"
+#include "milter/session.h"
+
+namespace ipmit::milter {
+
+// Runs libmilter on a listening descriptor: its C callbacks become calls of Session, and what
+// Session answers becomes replies and header changes. The only file that knows libmilter
+// (tools/check_includes). Exceptions end here: logged, counted, and the message goes on.
+struct GlueOptions {
+  int listen_fd = -1;
+  int backlog = 1024;
+  Duration idle_limit{};
+  // Called on libmilter's threads for each new and ended connection; must not block.
+  std::function<void()> on_connection;
+};
+
+// Starts libmilter on threads of its own. There is one libmilter in a process and no way to end it
+// with sessions open, so this is called once and the threads end with the process; `services` and
+// `options` must live as long. PermanentError if libmilter refuses.
+void start_libmilter(const GlueOptions& options, const SessionServices& services);
+
+// "libmilter 1.0.1"
+std::string libmilter_version();
+
+}  // namespace ipmit::milter
