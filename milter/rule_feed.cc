@@ -166,8 +166,11 @@ void RuleFeed::run(const std::stop_token& stop) {
 
 // One load or one wait; returns whether a load is due next.
 bool RuleFeed::step(const std::stop_token& stop, bool must_load) {
-  if (!source_) source_ = open_source_();
-  must_load = reload_asked_.exchange(false) || must_load;
+  if (reload_asked_.exchange(false)) source_.reset();  // a new one knows nothing, so reads it all
+  if (!source_) {
+    source_ = open_source_();
+    must_load = true;
+  }
   if (must_load) {
     load();
     first_try_is_done();
