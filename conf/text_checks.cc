@@ -3,16 +3,13 @@
 #include <algorithm>
 #include <charconv>
 
+#include "common/listen_address.h"
 #include "conf/setting_value.h"
 
 namespace ipmit::conf {
 namespace {
 
 using common::Problem;
-
-// sun_path has 108 bytes with the final NUL, and the milter binds a temporary name of at most 16
-// bytes more beside the path before it renames it.
-constexpr std::size_t kMostSocketPath = 91;
 
 std::string quoted(std::string_view text) {
   return "\"" + std::string(text) + "\"";
@@ -74,22 +71,9 @@ TextCheck listen_endpoint() {
 
 TextCheck milter_socket() {
   return [](std::string_view text) -> std::optional<Problem> {
-    if (starts_with(text, "unix:")) {
-      const std::string_view path = text.substr(5);
-      if (!starts_with(path, "/"))
-        return Problem{"wants an absolute path after unix:, has " + quoted(text)};
-      if (path.size() > kMostSocketPath)
-        return Problem{"the path of a unix socket may have " + std::to_string(kMostSocketPath) +
-                       " bytes, this one has " + std::to_string(path.size())};
-      return std::nullopt;
-    }
-    if (starts_with(text, "inet6:")) return check_endpoint(text.substr(6));
-    if (starts_with(text, "inet:")) {
-      std::string_view rest = text.substr(5);
-      if (starts_with(rest, ":")) rest.remove_prefix(1);
-      return rest.find(':') == std::string_view::npos ? check_port(rest) : check_endpoint(rest);
-    }
-    return Problem{"wants unix:/path, inet:HOST:PORT or inet6:[HOST]:PORT, has " + quoted(text)};
+    const auto address = common::parse_listen_address(text);
+    if (address) return std::nullopt;
+    return Problem{address.problem()};
   };
 }
 

@@ -7,9 +7,11 @@
 
 #include <sys/types.h>
 
-#include "milter/listen_address.h"
+#include "common/listen_address.h"
 
 namespace ipmit::milter {
+
+using common::ListenAddress;
 
 // The socket that Postfix connects to. libmilter polls and accepts on one descriptor, fd(), and has
 // no way to pause or to stop; this class decides what that descriptor refers to: the listening

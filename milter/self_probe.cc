@@ -5,10 +5,16 @@
 #include <utility>
 
 #include "common/log.h"
-#include "milter/wire_client.h"
+#include "common/milter_wire.h"
 
 namespace ipmit::milter {
 namespace {
+
+using common::connect_info;
+using common::kPostfixActions;
+using common::kPostfixSteps;
+using common::negotiation;
+using common::WireClient;
 
 using SteadyClock = std::chrono::steady_clock;
 

@@ -10,10 +10,12 @@
 #include <thread>
 
 #include "common/clock.h"
+#include "common/listen_address.h"
 #include "common/metrics.h"
-#include "milter/listen_address.h"
 
 namespace ipmit::milter {
+
+using common::ListenAddress;
 
 // A connect name that no real client can have: of this process, random.
 std::string make_probe_host();

@@ -27,7 +27,7 @@ using common::HttpRequest;
 using common::HttpResponse;
 
 Listener::Options listener_options(const ServiceOptions& options) {
-  common::Result<ListenAddress> address = parse_listen_address(options.listen);
+  common::Result<ListenAddress> address = common::parse_listen_address(options.listen);
   if (!address) throw common::PermanentError("socket: " + address.problem());
   return {std::move(address).value(), options.socket_mode, options.socket_group, options.backlog};
 }

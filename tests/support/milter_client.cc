@@ -24,7 +24,7 @@ std::string until_nul(std::string_view data) {
   return std::string(data.substr(0, data.find('\0')));
 }
 
-MilterEdit parse_edit(const milter::WirePacket& packet) {
+MilterEdit parse_edit(const common::WirePacket& packet) {
   MilterEdit edit{packet.command, 0, {}, {}};
   std::string_view rest = packet.data;
   if (packet.command != 'h') {
@@ -39,13 +39,13 @@ MilterEdit parse_edit(const milter::WirePacket& packet) {
 
 }  // namespace
 
-MilterClient::MilterClient(const milter::ListenAddress& address, common::Duration patience)
+MilterClient::MilterClient(const common::ListenAddress& address, common::Duration patience)
     : patience_(patience) {
   wire_.connect(address, patience);
 }
 
 bool MilterClient::negotiate(std::uint32_t actions, std::uint32_t steps) {
-  if (!wire_.send('O', milter::negotiation(actions, steps))) return false;
+  if (!wire_.send('O', common::negotiation(actions, steps))) return false;
   const auto answer = wire_.receive(patience_);
   if (!answer || answer->command != 'O' || answer->data.size() < 12) return false;
   actions_ = number_at(answer->data, 4);
@@ -72,12 +72,12 @@ MilterReply MilterClient::read_reply() {
 MilterReply MilterClient::connect(std::string_view host, std::string_view address,
                                   std::uint16_t port) {
   const char family = address.find(':') == std::string_view::npos ? '4' : '6';
-  wire_.send('C', milter::connect_info(host, family, port, address));
+  wire_.send('C', common::connect_info(host, family, port, address));
   return read_reply();
 }
 
 MilterReply MilterClient::connect_unknown(std::string_view host) {
-  wire_.send('C', milter::connect_info(host, 'U', 0, {}));
+  wire_.send('C', common::connect_info(host, 'U', 0, {}));
   return read_reply();
 }
 
@@ -109,7 +109,7 @@ EomReply MilterClient::eom(Macros list) {
   }
 }
 
-MilterClient open_session(const milter::ListenAddress& where, std::string_view address) {
+MilterClient open_session(const common::ListenAddress& where, std::string_view address) {
   MilterClient client(where);
   client.negotiate();
   client.macros('C', {{"{daemon_port}", "25"}});

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "milter/wire_client.h"
+#include "common/milter_wire.h"
 
 namespace ipmit::test {
 
@@ -33,15 +33,15 @@ class MilterClient {
  public:
   using Macros = std::initializer_list<std::pair<std::string_view, std::string_view>>;
 
-  explicit MilterClient(const milter::ListenAddress& address,
+  explicit MilterClient(const common::ListenAddress& address,
                         common::Duration patience = common::Duration{10'000});
 
   bool is_open() const { return wire_.is_open(); }
-  milter::WireClient& wire() { return wire_; }
+  common::WireClient& wire() { return wire_; }
 
   // The filter's answer, or nothing. `steps()` is what it wants to be spared.
-  bool negotiate(std::uint32_t actions = milter::kPostfixActions,
-                 std::uint32_t steps = milter::kPostfixSteps);
+  bool negotiate(std::uint32_t actions = common::kPostfixActions,
+                 std::uint32_t steps = common::kPostfixSteps);
   std::uint32_t actions() const { return actions_; }
   std::uint32_t steps() const { return steps_; }
   const std::string& symbol_lists() const { return symbol_lists_; }
@@ -57,13 +57,13 @@ class MilterClient {
   MilterReply read_reply();
 
  private:
-  milter::WireClient wire_;
+  common::WireClient wire_;
   common::Duration patience_;
   std::uint32_t actions_ = 0, steps_ = 0;
   std::string symbol_lists_;
 };
 
 // negotiate() and connect() as for a client of `address`; fails the running test if not answered.
-MilterClient open_session(const milter::ListenAddress& where, std::string_view address);
+MilterClient open_session(const common::ListenAddress& where, std::string_view address);
 
 }  // namespace ipmit::test

@@ -12,11 +12,14 @@
 #include <unistd.h>
 
 #include "common/error.h"
-#include "milter/wire_client.h"
+#include "common/milter_wire.h"
 #include "tests/support/process.h"
 
 namespace ipmit::milter {
 namespace {
+
+using common::parse_listen_address;
+using common::WireClient;
 
 constexpr common::Duration kPatience{5'000};
 

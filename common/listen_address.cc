@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "milter/listen_address.h"
+#include "common/listen_address.h"
 
 #include <charconv>
 #include <cstdint>
@@ -10,11 +10,8 @@
 #include <netinet/in.h>
 #include <sys/un.h>
 
-namespace ipmit::milter {
+namespace ipmit::common {
 namespace {
-
-using common::Problem;
-using common::Result;
 
 // ".4194304.new" is the longest temporary name (pid_max).
 constexpr std::size_t kTemporaryName = 12;
@@ -89,4 +86,4 @@ Result<ListenAddress> parse_listen_address(std::string_view text) {
                  "' is not unix:/path, inet:host:port or inet6:[host]:port"};
 }
 
-}  // namespace ipmit::milter
+}  // namespace ipmit::common

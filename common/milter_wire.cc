@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "milter/wire_client.h"
+#include "common/milter_wire.h"
 
 #include <array>
 #include <cerrno>
@@ -12,7 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-namespace ipmit::milter {
+namespace ipmit::common {
 namespace {
 
 using SteadyClock = std::chrono::steady_clock;
@@ -91,7 +91,7 @@ WireClient& WireClient::operator=(WireClient&& other) noexcept {
   return *this;
 }
 
-bool WireClient::connect(const ListenAddress& address, common::Duration deadline) {
+bool WireClient::connect(const ListenAddress& address, Duration deadline) {
   close();
   const auto end = SteadyClock::now() + deadline;
   sockaddr_un un{};
@@ -142,7 +142,7 @@ bool WireClient::send(char command, std::string_view data) {
   return send_bytes(encode_packet(command, data));
 }
 
-std::optional<WirePacket> WireClient::receive(common::Duration deadline) {
+std::optional<WirePacket> WireClient::receive(Duration deadline) {
   const auto end = SteadyClock::now() + deadline;
   for (;;) {
     if (buffer_.size() > kLengthBytes) {
@@ -172,4 +172,4 @@ void WireClient::close() {
   buffer_.clear();
 }
 
-}  // namespace ipmit::milter
+}  // namespace ipmit::common

@@ -7,9 +7,9 @@
 #include <string_view>
 
 #include "common/clock.h"
-#include "milter/listen_address.h"
+#include "common/listen_address.h"
 
-namespace ipmit::milter {
+namespace ipmit::common {
 
 // The MTA's side of the milter protocol, version 6, as far as a probe needs it (and the tests,
 // which build on this): packets of a 4-byte length in network order, a command byte, data.
@@ -37,11 +37,11 @@ class WireClient {
   WireClient& operator=(const WireClient&) = delete;
 
   // false: refused, or not taken within the deadline.
-  bool connect(const ListenAddress& address, common::Duration deadline);
+  bool connect(const ListenAddress& address, Duration deadline);
   bool send_bytes(std::string_view bytes);
   bool send(char command, std::string_view data);
   // nullopt: closed, an error, or nothing whole within the deadline.
-  std::optional<WirePacket> receive(common::Duration deadline);
+  std::optional<WirePacket> receive(Duration deadline);
   void close();
   bool is_open() const { return fd_ >= 0; }
   int fd() const { return fd_; }
@@ -51,4 +51,4 @@ class WireClient {
   std::string buffer_;
 };
 
-}  // namespace ipmit::milter
+}  // namespace ipmit::common

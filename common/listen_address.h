@@ -8,7 +8,7 @@
 
 #include "common/error.h"
 
-namespace ipmit::milter {
+namespace ipmit::common {
 
 // Where Postfix reaches us, in the words of smtpd_milters: "unix:/path", "inet:HOST:PORT" or
 // "inet6:[HOST]:PORT" with a numeric host (no names: nothing here waits for DNS). HOST may be left
@@ -23,6 +23,6 @@ struct ListenAddress {
 
 // Problem: unknown type, relative or over-long path (107 bytes, less what a temporary name beside
 // it needs), host not numeric, bad port.
-common::Result<ListenAddress> parse_listen_address(std::string_view text);
+Result<ListenAddress> parse_listen_address(std::string_view text);
 
-}  // namespace ipmit::milter
+}  // namespace ipmit::common

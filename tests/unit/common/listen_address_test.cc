@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "milter/listen_address.h"
+#include "common/listen_address.h"
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 
-namespace ipmit::milter {
+namespace ipmit::common {
 namespace {
 
 TEST(ListenAddress, AcceptsWhatPostfixCallsTheSame) {
@@ -67,4 +67,4 @@ TEST(ListenAddress, TheLongestPathsFit) {
 }
 
 }  // namespace
-}  // namespace ipmit::milter
+}  // namespace ipmit::common
