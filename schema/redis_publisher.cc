@@ -166,10 +166,10 @@ bool RedisPublisher::publish(const std::string& epoch, std::uint64_t from,
   std::string at = std::to_string(from);
   for (const Change& change : changes) {
     if (const auto* rule = std::get_if<Mitigation>(&change.what)) batch.put(*rule);
-    if (const auto* removed = std::get_if<Removed>(&change.what))
+    if (const auto* removed = std::get_if<Change::Removed>(&change.what))
       batch.remove(removed->name, change.revision);
     if (const auto* exemption = std::get_if<Exemption>(&change.what)) batch.put(*exemption);
-    if (const auto* unexempted = std::get_if<Unexempted>(&change.what))
+    if (const auto* unexempted = std::get_if<Change::Unexempted>(&change.what))
       batch.unexempt(unexempted->target, change.revision);
     if (batch.is_full() && (at = send(batch, epoch, at)).empty()) return false;
   }

@@ -5,11 +5,11 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 #include "policy/mitigation_set.h"
 #include "schema/redis_connection.h"
+#include "schema/store.h"
 
 namespace ipmit::schema {
 
@@ -31,17 +31,6 @@ class RedisPublisher {
   };
   Status status();
 
-  // What one revision of the store changed.
-  struct Removed {
-    std::string name;
-  };
-  struct Unexempted {
-    std::string target;  // canonical text
-  };
-  struct Change {
-    std::uint64_t revision = 0;
-    std::variant<policy::Mitigation, Removed, policy::Exemption, Unexempted> what;
-  };
   // Changes that follow on `from`, by rising revision; afterwards Redis is at `to`, which is at
   // least the last one's. false: Redis is not at `from` in `epoch` (any more); reconcile.
   bool publish(const std::string& epoch, std::uint64_t from, std::span<const Change> changes,

@@ -7,6 +7,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "policy/mitigation.h"
@@ -55,6 +56,19 @@ struct AuditRow {
   std::string before, after;  // JSON, empty where there was none
 };
 
+// What one revision changed, for whoever keeps a copy: the new value, or that it is gone (released,
+// expired, no longer exempt).
+struct Change {
+  struct Removed {
+    std::string name;
+  };
+  struct Unexempted {
+    std::string target;  // canonical text
+  };
+  std::uint64_t revision = 0;
+  std::variant<policy::Mitigation, Removed, policy::Exemption, Unexempted> what;
+};
+
 enum class PutMode { kAddOnly, kReplaceOnly, kAddOrReplace };
 enum class PutResult { kAdded, kReplaced, kUnchanged, kExists, kNotFound, kHeldOff };
 
@@ -98,6 +112,12 @@ class Store : public MitigationSource {
   // Newest first; empty subject: all.
   virtual std::vector<AuditRow> audit(std::string_view subject, std::size_t most) = 0;
   virtual std::uint64_t revision() = 0;
+
+  // The changes after `revision`, by rising revision, at most `most`: all of them up to the last one
+  // given, so a caller that applies them holds exactly that revision. nullopt: the audit no longer
+  // goes back that far; load() instead.
+  virtual std::optional<std::vector<Change>> changes_since(std::uint64_t revision,
+                                                           std::size_t most) = 0;
 
   // Adds to the hits of a mitigation; not a change: no revision, no audit. Names unknown are
   // ignored.
