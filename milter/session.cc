@@ -256,6 +256,7 @@ std::optional<Outcome> Session::ask(Stage stage, std::span<const policy::Envelop
                                    .sasl_user = message.sasl_user,
                                    .sender = &message.sender,
                                    .recipients = asked,
+                                   .accepted = message.recipients,
                                    .local_pickup = local_pickup_};
   policy::decide(*message.rules, facts, stage, message.now, message.options->decide, decision_);
   stage_ = stage;

@@ -26,6 +26,8 @@ struct MessageFacts {
   const EnvelopeAddress* sender = nullptr;
   // kMail: empty. kRcpt: the one asked about. kEndOfMessage: those accepted.
   std::span<const EnvelopeAddress> recipients;
+  // kRcpt: those accepted before, so that what counts once a message is counted at the first one.
+  std::span<const EnvelopeAddress> accepted{};
   bool local_pickup =
       false;  // from sendmail(1), not SMTP: decided at end of message, never rejected
 };
@@ -38,38 +40,45 @@ struct DecideOptions {
 // A throttle that must be asked before the message may pass. All of a decision are charged or none.
 struct Charge {
   RuleId rule = 0;
-  std::string key;  // limiter key: mitigation name, then target or address; unique per budget
+  std::string key;  // limiter key: mitigation name, ':', then target or address
   RateLimit limit;
   std::uint32_t units = 1;
 };
 
 // What to do now. action is what is enforced at this stage; kObserve means: let it go on (no rule
 // matched, or none that acts here). Throttles are not in `action` but in `charges`: the caller asks
-// its limiter and, if one refuses, answers throttle_reply() of that rule.
+// its limiter and, if one refuses, answers reply_for() that rule.
 struct Decision {
   Action action = Action::kObserve;
   std::optional<RuleId> rule;              // the one that decided; unset for kObserve
   std::optional<std::string_view> exempt;  // the exemption that let it pass
   std::vector<Charge> charges;
-  std::vector<RuleId> observed;  // Observe and DryRun rules that matched and are reported here
-  std::string matched_target;    // canonical text of the target that matched `rule`
+  // Observe and DryRun rules that matched; each is reported once a message, at its stage.
+  std::vector<RuleId> observed;
+  std::string matched_target;  // canonical text of the target that matched `rule`
 };
 
-// Total and without I/O, clock or locks. Rules: exemptions beat everything; then the active rules
-// that match, by higher priority, stricter action, name. Each rule acts at the first stage where it
-// can:
-//   Throttle, Defer, Reject   without recipient domains in scope: kMail; with: kRcpt
-//   Quarantine, Reroute, Discard                                  kEndOfMessage
-//   any, local pickup                                             kEndOfMessage; Reject acts as
-//   Defer
+// Total and without I/O, clock or locks. Exemptions beat everything. Then of the active rules that
+// match, each acts at the first stage where it can, and at no other:
+//   Observe, Defer, Reject, Throttle of messages   without recipient domains in scope: kMail
+//   the same with them, Throttle of recipients     kRcpt
+//   Quarantine, Reroute, Discard                   kEndOfMessage
+//   any, local pickup                              kEndOfMessage; Reject acts as Defer
+// Among those that act at this stage the first by higher priority, stricter action, name decides.
+// Is that a Defer or Reject, nothing is charged; else every Throttle is, whatever its priority, and
+// if a Throttle is first, it keeps a Defer or Reject behind it from acting. Observe and DryRun
+// rules are reported in `observed`, they neither act nor keep others from it.
 // A recipient-scoped EOM action applies if any accepted recipient is in scope (the message is one).
-// `out` is cleared first; reusing one saves the allocation.
+// A rule that matches by several targets counts by the first of: the narrowest prefix, the SASL
+// user, the sender domain, the nearest pattern above it.
+// Does not allocate where no rule matches. `out` is cleared first; reusing one saves allocations.
 void decide(const MitigationSet& set, const MessageFacts& facts, Stage stage, TimePoint now,
             const DecideOptions& options, Decision& out);
 
-// The reply for a refused message, in the form of docs: "203.0.113.9 exceeds 100 messages per hour
-// (ipmit mail/det-7f3a until 2026-11-25T18:00Z)". `matched` is the target's or address's text. Only
-// for kThrottle, kDefer, kReject.
+// The reply for a refused message, only for kThrottle, kDefer, kReject: the rule's own text, or
+// "203.0.113.9 exceeds 100 messages per hour (ipmit mail/det-7f3a until 2026-11-25T18:00Z)", for
+// Defer and Reject "203.0.113.0/24: <reason> (ipmit …)". A long reason is cut, not what follows it.
+// `matched` is the target's or address's text.
 SmtpReply reply_for(const MitigationSet::Rule& rule, std::string_view matched);
 
 }  // namespace ipmit::policy
