@@ -36,8 +36,7 @@ std::uint64_t big_endian(const Bytes& bytes, std::size_t from, std::size_t count
 bool to_bytes(int family, std::string_view text, void* out) {
   char terminated[INET6_ADDRSTRLEN];
   if (text.size() >= sizeof terminated || text.find('\0') != std::string_view::npos) return false;
-  std::memcpy(terminated, text.data(), text.size());
-  terminated[text.size()] = '\0';
+  terminated[text.copy(terminated, text.size())] = '\0';
   return inet_pton(family, terminated, out) == 1;
 }
 
