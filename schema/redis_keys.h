@@ -15,6 +15,11 @@ inline constexpr std::string_view kMitigations = "ipmit:mitigations";  // sorted
 inline constexpr std::string_view kExemptions = "ipmit:exemptions";    // sorted set, by revision
 inline constexpr std::string_view kMilters = "ipmit:milters";          // sorted set, by last sign
 
+inline constexpr std::string_view kHits = "ipmit:hits";                      // hash: name -> count
+inline constexpr std::string_view kHitTimes = "ipmit:hits:last";             // hash: name -> ms
+inline constexpr std::string_view kTakenHits = "ipmit:hits:taken";           // on their way to the
+inline constexpr std::string_view kTakenHitTimes = "ipmit:hits:taken:last";  // store
+
 inline constexpr std::string_view kMitigationPrefix = "ipmit:mitigation:";  // + name: hash
 inline constexpr std::string_view kExemptionPrefix = "ipmit:exemption:";    // + target: hash
 inline constexpr std::string_view kTargetPrefix = "ipmit:target:";  // + target: set of names

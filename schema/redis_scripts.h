@@ -11,5 +11,7 @@ extern const RedisScript kPublishScript;
 extern const RedisScript kGcraScript;
 extern const RedisScript kGcraRefundScript;
 extern const RedisScript kAnnounceScript;
+extern const RedisScript kHitsAddScript;
+extern const RedisScript kHitsTakeScript;
 
 }  // namespace ipmit::schema
