@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "common/error.h"
+#include "common/milter_wire.h"
 
 namespace ipmit::milter {
 namespace {
@@ -169,11 +170,15 @@ int Listener::bind_tcp() {
 
 ListenAddress Listener::reachable_at() const {
   const std::lock_guard lock(mutex_);
+  return local_address();
+}
+
+ListenAddress Listener::local_address() const {
   ListenAddress result = options_.address;
   if (!temporary_.empty()) result.path = temporary_;
-  if (result.is_unix()) return result;
+  if (result.is_unix() || listening_ < 0) return result;
   result.length = sizeof result.address;
-  getsockname(fd_, reinterpret_cast<sockaddr*>(&result.address), &result.length);
+  getsockname(listening_, reinterpret_cast<sockaddr*>(&result.address), &result.length);
   return result;
 }
 
@@ -191,10 +196,20 @@ void Listener::resume() {
   if (!paused_ || stopped_) return;
   dup2(listening_, fd_);
   paused_ = false;
-  // libmilter may be polling the idle socket for some seconds more: its end wakes the poll.
-  shutdown(idle_, SHUT_RDWR);
-  close(idle_);
+  wake_poll(std::exchange(idle_, -1));
   idle_ = make_idle_socket();
+}
+
+// libmilter may be inside a poll() of some seconds that began when fd_ was `before`. Such a poll is
+// woken by that socket alone, but then looks at what fd_ refers to now, and sleeps on if that is
+// not ready. So first make it ready, by a connection of ours that ends at once, then wake the poll.
+void Listener::wake_poll(int before) {
+  common::WireClient knock;
+  if (local_path_owner() == PathOwner::kOurs) {
+    knock.connect(local_address(), common::Duration{100});
+  }
+  shutdown(before, SHUT_RDWR);
+  close(before);
 }
 
 bool Listener::is_paused() const {
@@ -224,12 +239,16 @@ void Listener::stop(int patience_ms) {
 }
 
 Listener::PathOwner Listener::path_owner() const {
+  const std::lock_guard lock(mutex_);
+  return local_path_owner();
+}
+
+Listener::PathOwner Listener::local_path_owner() const {
   if (!options_.address.is_unix()) return PathOwner::kOurs;
   struct stat info {};
   if (lstat(options_.address.path.c_str(), &info) != 0 || !S_ISSOCK(info.st_mode)) {
     return PathOwner::kNobody;
   }
-  const std::lock_guard lock(mutex_);
   return info.st_dev == device_ && info.st_ino == inode_ ? PathOwner::kOurs : PathOwner::kSuccessor;
 }
 
@@ -238,9 +257,9 @@ void Listener::reopen() {
   if (stopped_) return;
   const int fresh = bind_unix();
   rename_to_path();
+  const int old = std::exchange(listening_, fresh);
   if (!paused_) dup2(fresh, fd_);
-  shutdown(listening_, SHUT_RDWR);
-  close(std::exchange(listening_, fresh));
+  wake_poll(old);
 }
 
 std::size_t Listener::open_connections() const {

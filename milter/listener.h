@@ -68,6 +68,9 @@ class Listener {
   int bind_unix();
   void rename_to_path();
   int bind_tcp();
+  void wake_poll(int before);
+  ListenAddress local_address() const;
+  PathOwner local_path_owner() const;
 
   const Options options_;
   int fd_ = -1;  // libmilter's; set by open() for good
