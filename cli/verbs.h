@@ -21,6 +21,8 @@ Run declare_explain(VerbParser& parser);
 Run declare_test(VerbParser& parser);
 Run declare_audit(VerbParser& parser);
 Run declare_validate(VerbParser& parser);
+Run declare_doctor(VerbParser& parser);
+Run declare_drain(VerbParser& parser);
 Run declare_settings(VerbParser& parser);
 Run declare_migrate(VerbParser& parser);
 Run declare_import(VerbParser& parser);

@@ -42,11 +42,11 @@ void add_log(Keys& keys, LogSettings& s) {
                                                    {"error", LogLevel::kError}})});
 }
 
-SettingKey metrics_listen(const char* section, std::string& value) {
-  return {section, "metrics_listen",
-          "Where /metrics, /livez, /readyz and (milter) /drain answer; empty means nowhere.",
-          kRestart, text_value(value, "HOST:PORT or empty", listen_endpoint())};
+SettingKey metrics_listen(const char* section, const char* help, std::string& value) {
+  return {section, "metrics_listen", help, kRestart,
+          text_value(value, "HOST:PORT or empty", listen_endpoint())};
 }
+constexpr const char* kMetricsHelp = "Where /metrics, /livez and /readyz answer; empty: nowhere.";
 
 void add_milter_service(Keys& keys, MilterSettings& s) {
   const auto add = [&](const char* name, const char* help, SettingValue value) {
@@ -61,7 +61,9 @@ void add_milter_service(Keys& keys, MilterSettings& s) {
   add("backlog", "Connections that may wait to be taken.", integer_value(s.backlog, 1, 65535));
   add("pid_file", "File that gets the process id; empty means none.",
       text_value(s.pid_file, "path or empty", absolute_path(true)));
-  keys.push_back(metrics_listen("milter", s.metrics_listen));
+  keys.push_back(metrics_listen(
+      "milter", "Where /metrics, /livez, /readyz and POST /drain answer; empty: nowhere.",
+      s.metrics_listen));
   add("drain_grace", "How long open sessions may go on after SIGTERM or drain.",
       duration_value(s.drain_grace, milliseconds(0), hours(2)));
   add("idle_limit",
@@ -168,9 +170,9 @@ std::vector<SettingKey> setting_keys(Settings& settings) {
   add_milter_decisions(keys, settings.milter);
   add_fallback(keys, settings.milter.fallback);
   add_limiter(keys, settings.milter.limiter);
-  keys.push_back(metrics_listen("detector", settings.detector.metrics_listen));
-  keys.push_back(metrics_listen("controller", settings.controller.metrics_listen));
-  keys.push_back(metrics_listen("agent", settings.agent.metrics_listen));
+  keys.push_back(metrics_listen("detector", kMetricsHelp, settings.detector.metrics_listen));
+  keys.push_back(metrics_listen("controller", kMetricsHelp, settings.controller.metrics_listen));
+  keys.push_back(metrics_listen("agent", kMetricsHelp, settings.agent.metrics_listen));
   return keys;
 }
 

@@ -91,6 +91,8 @@ std::string man_text(std::string_view text) {
       out += "\\e";
     } else if (c == '-') {
       out += "\\-";
+    } else if (c == '"') {
+      out += "\\(dq";
     } else {
       out += c;
     }
@@ -160,7 +162,8 @@ std::string to_sample_yaml(const Settings& settings) {
   return "# SPDX-License-Identifier: Apache-2.0\n"
          "# /etc/ipmit/ipmit.yaml: every key of ipmit with its default. Delete what you do not "
          "change.\n"
-         "# ipmitctl validate FILE checks it; docs/settings.md says when a change takes effect.\n" +
+         "# ipmitctl validate FILE checks it; docs/settings.md says when a change takes "
+         "effect.\n\n" +
          write_yaml(settings, true);
 }
 

@@ -24,9 +24,20 @@ struct Refused {
 // key, hence this.
 class TreeBuilder : public YAML::EventHandler {
  public:
+  explicit TreeBuilder(std::string_view text) : text_(text) {
+    line_starts_.push_back(0);
+    for (std::size_t i = 0; i < text.size(); ++i)
+      if (text[i] == '\n') line_starts_.push_back(i + 1);
+  }
+
   std::vector<YamlNode> take() { return std::move(documents_); }
 
-  void OnDocumentStart(const YAML::Mark&) override {}
+  // At a stray ',' yaml-cpp 0.7 reports empty documents for ever and never moves on.
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    if (last_start_ == mark.pos)
+      throw Refused{mark.line + 1, "not YAML: a character that belongs to no value"};
+    last_start_ = mark.pos;
+  }
   void OnDocumentEnd() override {}
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
@@ -45,6 +56,7 @@ class TreeBuilder : public YAML::EventHandler {
     YamlNode node;
     node.line = mark.line + 1;
     node.quoted = tag == "!";
+    if (node.quoted) refuse_open_quote(mark);
     const bool null = !node.quoted && (value == "~" || value == "null" || value.empty());
     node.kind = null ? YamlNode::Kind::kNull : YamlNode::Kind::kScalar;
     node.text = value;
@@ -73,6 +85,23 @@ class TreeBuilder : public YAML::EventHandler {
   static void refuse_tag(const YAML::Mark& mark, const std::string& tag) {
     if (!tag.empty() && tag != "?" && tag != "!")
       throw Refused{mark.line + 1, "tags ('" + tag + "') are not supported"};
+  }
+
+  // yaml-cpp 0.7 takes the end of the text for the closing quote if a line break came before it.
+  void refuse_open_quote(const YAML::Mark& mark) const {
+    const auto line = static_cast<std::size_t>(mark.line);
+    if (line >= line_starts_.size()) return;
+    const std::size_t start = line_starts_[line] + static_cast<std::size_t>(mark.column);
+    if (start >= text_.size() || (text_[start] != '"' && text_[start] != '\'')) return;  // a block
+    const char quote = text_[start];
+    for (std::size_t i = start + 1; i < text_.size(); ++i) {
+      const bool escape = quote == '"' ? text_[i] == '\\' : text_.substr(i, 2) == "''";
+      if (escape)
+        ++i;
+      else if (text_[i] == quote)
+        return;
+    }
+    throw Refused{mark.line + 1, "not YAML: the quote that opens here is never closed"};
   }
 
   void open(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
@@ -117,6 +146,9 @@ class TreeBuilder : public YAML::EventHandler {
     return YamlMember{std::move(key.text), key.line, {}};
   }
 
+  const std::string_view text_;
+  std::vector<std::size_t> line_starts_;
+  int last_start_ = -1;
   std::vector<YamlNode> documents_;
   std::vector<Open> open_;
 };
@@ -147,8 +179,12 @@ common::Result<std::vector<YamlNode>> parse_yaml(std::string_view text, std::str
   const auto at = [&](int line, const std::string& reason) {
     return common::Problem{std::string(name) + ":" + std::to_string(line) + ": " + reason};
   };
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+  if (text.substr(0, kByteOrderMark.size()) == kByteOrderMark)
+    text.remove_prefix(kByteOrderMark.size());
+  if (text.find('\0') != std::string_view::npos) return at(1, "not UTF-8 text: it has NUL bytes");
   std::istringstream input{std::string(text)};
-  TreeBuilder builder;
+  TreeBuilder builder(text);
   try {
     YAML::Parser parser(input);
     while (parser.HandleNextDocument(builder)) {
