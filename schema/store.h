@@ -80,8 +80,8 @@ enum class PutResult { kAdded, kReplaced, kUnchanged, kExists, kNotFound, kHeldO
 class Store : public MitigationSource {
  public:
   // `mitigation` must pass policy::validate(); it is canonicalised and its revision is set.
-  // kHeldOff: one of its targets was released with a hold-off that has not ended, and the origin is
-  // not Manual.
+  // kHeldOff: one of its targets, or a target that contains it, was released with a hold-off that
+  // has not ended, and the origin is not Manual.
   virtual PutResult put(policy::Mitigation& mitigation, PutMode mode, const ChangeNote& note,
                         TimePoint now) = 0;
   virtual std::optional<policy::Mitigation> find(std::string_view name) = 0;
@@ -113,9 +113,10 @@ class Store : public MitigationSource {
   virtual std::vector<AuditRow> audit(std::string_view subject, std::size_t most) = 0;
   virtual std::uint64_t revision() = 0;
 
-  // The changes after `revision`, by rising revision, at most `most`: all of them up to the last one
-  // given, so a caller that applies them holds exactly that revision. nullopt: the audit no longer
-  // goes back that far; load() instead.
+  // The changes after `revision`, by rising revision, at most `most`: all of them up to the last
+  // one given, so a caller that applies them holds exactly that revision. A record that cannot be
+  // read is Removed. nullopt: the audit does not go back that far, or `revision` was never given
+  // out (a backup was restored); load() instead.
   virtual std::optional<std::vector<Change>> changes_since(std::uint64_t revision,
                                                            std::size_t most) = 0;
 
@@ -130,8 +131,10 @@ class Store : public MitigationSource {
   virtual std::vector<Hit> hits(const std::vector<std::string>& names) = 0;
 };
 
-// "sqlite:/path" or "postgresql://…". Opens and, where `may_migrate`, brings the schema up to date.
-// PermanentError for an unknown scheme or, without may_migrate, an outdated schema.
+// "sqlite:/path" or "postgresql://…". Opens and, where `may_migrate`, creates the database file and
+// brings the schema up to date. PermanentError for an unknown scheme, a newer schema than this
+// program knows or, without may_migrate, no schema or an older one. Without may_migrate the rights
+// to read are enough; writes then end in a PermanentError.
 std::unique_ptr<Store> open_store(const std::string& url, bool may_migrate);
 
 }  // namespace ipmit::schema
