@@ -176,7 +176,7 @@ bool RuleFeed::step(const std::stop_token& stop, bool must_load) {
     first_try_is_done();
   } else if (source_->wait_for_change(kTick, stop)) {
     return true;
-  } else if (origin_ == Origin::kSource && !stop.stop_requested()) {
+  } else if (origin_ == Origin::kSource && !older_ && !stop.stop_requested()) {
     confirmed_at_ = common::now();
   }
   if (std::exchange(failing_, false))

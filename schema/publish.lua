@@ -38,12 +38,9 @@ local function changed(op, what, to)
   revision = to
 end
 
+-- For a key that has no expiry yet.
 local function keep_until(key, ends)
-  if ends == '' then
-    redis.call('PERSIST', key)
-  else
-    redis.call('PEXPIREAT', key, string.format('%.0f', tonumber(ends) + kKeep))
-  end
+  if ends ~= '' then redis.call('PEXPIREAT', key, string.format('%.0f', tonumber(ends) + kKeep)) end
 end
 
 local function unlink_targets(name, key)
@@ -56,11 +53,12 @@ local function link_target(name, target, ends)
   local key = 'ipmit:target:' .. target
   local left = redis.call('PTTL', key) -- -2: no key, -1: stays for ever
   redis.call('SADD', key, name)
-  if ends == '' then
+  if left == -2 then
+    keep_until(key, ends)
+  elseif left ~= -1 and ends == '' then
     redis.call('PERSIST', key)
   elseif left ~= -1 then
-    local time = redis.call('TIME')
-    local now = tonumber(time[1]) * 1000
+    local now = tonumber(redis.call('TIME')[1]) * 1000
     if tonumber(ends) + kKeep - now > left then keep_until(key, ends) end
   end
 end

@@ -268,6 +268,9 @@ void RedisPublisher::compare_targets(const std::vector<const Mitigation*>& wante
   }
   const std::string pattern = redis_key::join(redis_key::kTargetPrefix, "*");
   const std::string page = std::to_string(kPage);
+  // What is put or removed anyway was counted there.
+  std::set<std::string> counted(differences.remove.begin(), differences.remove.end());
+  for (const Mitigation* rule : differences.put) counted.insert(rule->name);
   std::set<std::string, std::less<>> seen;  // SCAN may name a key twice
   std::string cursor = "0";
   do {
@@ -283,7 +286,9 @@ void RedisPublisher::compare_targets(const std::vector<const Mitigation*>& wante
       auto& names = missing[key];
       for (std::size_t k = 0; k < replies[i].value().size(); ++k) {
         std::string name(replies[i][k].text());
-        if (names.erase(name) == 0) differences.strays.emplace_back(key, std::move(name));
+        if (names.erase(name) > 0) continue;
+        if (!counted.contains(name)) ++report.extra;
+        differences.strays.emplace_back(key, std::move(name));
       }
     }
     cursor = scanned[0].text();
@@ -333,7 +338,6 @@ void RedisPublisher::repair(const Differences& differences, const Status& at,
   }
   if (!batch.is_empty()) flush();
   for (const auto& [key, name] : differences.strays) connection_.command({"SREM", key, name});
-  report.extra += differences.strays.size();
 }
 
 }  // namespace ipmit::schema

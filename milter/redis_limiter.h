@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "common/metrics.h"
+#include "milter/limiter.h"
+#include "schema/redis_connection.h"
+
+namespace ipmit::milter {
+
+// Budgets that all milters share, kept in Redis by its own clock (schema/gcra.lua): one round trip
+// a call, with a deadline. After a failure the breaker is open: calls are answered by a
+// LocalLimiter with each milter's part of the limit, at once, while a thread of its own reconnects
+// and closes the breaker when Redis answers within the deadline again. No mail waits for a connect,
+// and nothing is sent a second time; a charge whose answer came too late may have been taken in
+// vain.
+//
+// Thread-safe; a call holds one of `connections` for its round trip, or waits for one within the
+// deadline. Constructed with the breaker open, so it never blocks at the start.
+class RedisLimiter : public Limiter {
+ public:
+  struct Options {
+    schema::RedisOptions redis;  // its command deadline and master check are set from here
+    Duration deadline{20};       // for a charge, waiting for a connection included
+    std::size_t connections = 16;
+    Duration probe_every{250};    // while the breaker is open
+    Duration check_every{1'000};  // that the server is still the master
+    std::size_t most_local_keys = 1'000'000;
+  };
+  // `metrics` outlives the limiter.
+  RedisLimiter(Options options, common::Metrics& metrics);
+  ~RedisLimiter() override;
+
+  Result charge(std::span<const policy::Charge> charges, TimePoint now) override;
+  void refund(std::span<const policy::Charge> charges, TimePoint now) override;
+
+  // How many milters are alive, this one included: the divisor of the limits while Redis is away.
+  void set_live_milters(std::uint32_t count) { local_.set_share(count); }
+
+  bool is_shared() const { return !open_; }  // the breaker is closed
+
+ private:
+  using Connection = std::unique_ptr<schema::RedisConnection>;
+  class Lease;
+  struct Meters;
+
+  std::optional<Result> ask(const schema::RedisScript& script,
+                            std::span<const policy::Charge> charges);
+  void break_off(const std::string& reason);
+  void run(const std::stop_token& stop);
+  void probe();
+  bool repair(schema::RedisConnection& connection);
+
+  const Options options_;
+  const std::unique_ptr<Meters> meters_;
+  LocalLimiter local_;
+  std::atomic<bool> open_{true};
+
+  std::mutex mutex_;
+  std::condition_variable_any changed_;
+  std::vector<Connection> idle_;    // guarded by mutex_; connected when they were put here
+  std::vector<Connection> broken_;  // guarded by mutex_
+
+  std::jthread prober_;
+};
+
+}  // namespace ipmit::milter
