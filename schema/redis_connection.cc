@@ -297,16 +297,27 @@ RedisReply RedisConnection::command(Words words, Duration deadline) {
   return reply;
 }
 
-std::vector<RedisReply> RedisConnection::pipeline(
-    std::span<const std::vector<std::string_view>> commands) {
-  require_connection();
-  for (const auto& words : commands) send(words);
+std::vector<RedisReply> RedisConnection::pipeline(Commands commands) {
   std::vector<RedisReply> replies;
   replies.reserve(commands.size());
-  for (std::size_t i = 0; i < commands.size(); ++i)
-    replies.push_back(receive(Clock::now() + options_.command_deadline));
-  for (std::size_t i = 0; i < commands.size(); ++i) throw_if_error(replies[i], commands[i].front());
+  pipeline(commands, [&](std::size_t, RedisReply reply) { replies.push_back(std::move(reply)); });
   return replies;
+}
+
+void RedisConnection::pipeline(Commands commands,
+                               const std::function<void(std::size_t, RedisReply)>& take) {
+  require_connection();
+  for (const auto& words : commands) send(words);
+  std::optional<std::pair<std::string, std::string_view>> first_error;
+  for (std::size_t i = 0; i < commands.size(); ++i) {
+    RedisReply reply = receive(Clock::now() + options_.command_deadline);
+    if (!reply.value().is_error()) {
+      take(i, std::move(reply));
+    } else if (!first_error) {
+      first_error.emplace(reply.value().text(), commands[i].front());
+    }
+  }
+  if (first_error) throw_error(first_error->first, first_error->second);
 }
 
 RedisReply RedisConnection::run(const RedisScript& script, Words keys, Words arguments) {

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <span>
@@ -97,7 +98,11 @@ class RedisConnection {
 
   // Sends all, then reads all; the deadline is for each reply. An error reply throws after the rest
   // was read.
-  std::vector<RedisReply> pipeline(std::span<const std::vector<std::string_view>> commands);
+  using Commands = std::span<const std::vector<std::string_view>>;
+  std::vector<RedisReply> pipeline(Commands commands);
+  // The same, giving each reply to `take` as it comes: for many records, of which one at a time is
+  // enough memory. Error replies are not given.
+  void pipeline(Commands commands, const std::function<void(std::size_t, RedisReply)>& take);
 
   // EVALSHA, and EVAL once where the server does not know the script.
   RedisReply run(const RedisScript& script, Words keys, Words arguments);

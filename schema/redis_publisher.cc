@@ -247,13 +247,12 @@ void RedisPublisher::compare_content(const std::vector<const Record*>& wanted,
       keys[i] = redis_key::join(prefix_of(record), name_of(*record));
       commands[i] = {"HGETALL", keys[i]};
     }
-    const auto replies = connection_.pipeline(commands);
-    for (std::size_t i = 0; i < size; ++i) {
+    connection_.pipeline(commands, [&](std::size_t i, const RedisReply& reply) {
       const Record* record = wanted[first + i];
-      if (known.contains(record) || holds(replies[i].value(), to_fields(*record))) continue;
+      if (known.contains(record) || holds(reply.value(), to_fields(*record))) return;
       put.push_back(record);
       ++report.altered;
-    }
+    });
   }
 }
 

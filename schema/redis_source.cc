@@ -155,9 +155,9 @@ void RedisSource::load_records(std::string_view prefix, const std::vector<Name>&
       keys[i] = redis_key::join(prefix, names[first + i]);
       commands[i] = {"HGETALL", keys[i]};
     }
-    const auto replies = connection_.pipeline(commands);
-    for (std::size_t i = 0; i < size; ++i)
-      take_record(prefix, names[first + i], replies[i].value());
+    connection_.pipeline(commands, [&](std::size_t i, const RedisReply& reply) {
+      take_record(prefix, names[first + i], reply.value());
+    });
   }
 }
 

@@ -5,11 +5,14 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "common/log.h"
 #include "milter/redis_limiter.h"
+#include "milter/rule_feed.h"
 #include "policy/mitigation_set.h"
 #include "schema/redis_publisher.h"
 #include "schema/redis_source.h"
@@ -101,6 +104,38 @@ void measure_redis_rules(const MitigationSet::Source& rules) {
   if (!published) std::printf("publish was refused\n"), ++missed;
 }
 
+// Until five milters enforce a change among 10 000 rules, each change by itself.
+void measure_feeds() {
+  const test::TempRedis redis;
+  const test::TempDir files("bench");
+  const auto rules = test::bulk_rules(1, 10'000);
+  RedisPublisher publisher(options(redis));
+  const auto filled = publisher.reconcile(rules, RedisPublisher::Depth::kIndex, common::now());
+  common::Metrics metrics;
+  std::vector<std::unique_ptr<milter::RuleFeed>> feeds;
+  for (int i = 0; i < 5; ++i) {
+    milter::RuleFeed::Options feed;
+    feed.snapshot_file = files / std::to_string(i);
+    feeds.push_back(std::make_unique<milter::RuleFeed>(
+        feed, [&] { return std::make_unique<RedisSource>(options(redis)); }, metrics));
+    feeds.back()->start();
+  }
+  std::vector<double> times;
+  for (std::uint64_t at = rules.revision; at < rules.revision + 200; ++at) {
+    const std::vector<schema::Change> change = {
+        {at + 1, test::bulk_rules(at + 1, 1).mitigations[0]}};
+    times.push_back(seconds([&] {
+      publisher.publish(filled.epoch, at, change, at + 1);
+      for (const auto& feed : feeds)
+        while (feed->rules().current()->revision() != at + 1)
+          std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }));
+  }
+  std::sort(times.begin(), times.end());
+  report("feeds: five enforce a change, p50", times[times.size() / 2], "s", 0);
+  report("feeds: five enforce a change, p99", times[times.size() * 99 / 100], "s", 1);
+}
+
 struct Latency {
   double p50_ms = 0, p99_ms = 0;
 };
@@ -155,9 +190,11 @@ void measure_limiter() {
 }  // namespace ipmit
 
 int main(int argc, char** argv) {
+  ipmit::common::start_log("bench_state", ipmit::common::LogLevel::kError);
   const std::size_t count = argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 1'000'000;
   std::printf("state, %zu rules\n", count);
   ipmit::measure_limiter();
+  ipmit::measure_feeds();
   const auto rules = ipmit::test::bulk_rules(1, count);
   ipmit::measure_disk(rules);
   ipmit::measure_redis_rules(rules);
