@@ -80,6 +80,7 @@ class Grammar {
         ->option_text("text|json [text]");
     app_.require_subcommand(1);
     for (const Verb& verb : verbs) add(verb);
+    describe_groups();
   }
 
   CLI::App& app() { return app_; }
@@ -97,16 +98,12 @@ class Grammar {
     return leaf == leaves_.end() ? nullptr : &*leaf;
   }
 
-  // The deepest subcommand that was named, for messages: "ipmitctl exempt add".
-  std::string spoken() const {
-    std::string words = "ipmitctl";
-    const CLI::App* level = &app_;
-    for (;;) {
-      const auto next = level->get_subcommands();
-      if (next.empty()) return words;
-      level = next.front();
-      words += " " + level->get_name();
-    }
+  // The verb that was named, or as much of it: {ipmitctl, exempt, add}.
+  std::vector<const CLI::App*> named() const {
+    std::vector<const CLI::App*> levels = {&app_};
+    for (auto next = app_.get_subcommands(); !next.empty(); next = levels.back()->get_subcommands())
+      levels.push_back(next.front());
+    return levels;
   }
 
  private:
@@ -125,9 +122,16 @@ class Grammar {
   CLI::App* group(const std::string& name) {
     for (CLI::App* known : app_.get_subcommands({}))
       if (known->get_name() == name) return known;
-    return app_.add_subcommand(name, "See ipmitctl " + name + " --help")
-        ->fallthrough()
-        ->require_subcommand(1);
+    return app_.add_subcommand(name)->fallthrough()->require_subcommand(1);
+  }
+  // A group says in --help which verbs it has.
+  void describe_groups() {
+    for (CLI::App* level : app_.get_subcommands({})) {
+      std::string names;
+      for (const CLI::App* verb : level->get_subcommands({}))
+        names += (names.empty() ? "" : ", ") + verb->get_name();
+      if (!names.empty()) level->description(names + ": see ipmitctl " + level->get_name() + " -h");
+    }
   }
 
   CLI::App app_;
@@ -142,14 +146,31 @@ ExitCode prepare(const Verb& verb, Context& context) {
     return kBadInput;
   }
   context.settings = *std::move(settings);
-  if (verb.needs == Needs::kStore)
-    context.store = schema::open_store(context.settings.store, false);
+  if (verb.needs == Needs::kStore) {
+    // The first command on a host finds no file yet; a server's schema is changed by `migrate`
+    // only.
+    const bool embedded = context.settings.store.rfind("sqlite:", 0) == 0;
+    context.store = schema::open_store(context.settings.store, embedded);
+  }
   return kOk;
 }
 
+// "ipmitctl exempt add", without the last `leave_out` words.
+std::string spoken(const std::vector<const CLI::App*>& levels, std::size_t leave_out = 0) {
+  std::string words;
+  for (std::size_t i = 0; i + leave_out < levels.size(); ++i)
+    words += (i == 0 ? "" : " ") + levels[i]->get_name();
+  return words;
+}
+
 ExitCode parse_failed(const Grammar& grammar, const CLI::ParseError& error, Context& context) {
-  context.err << grammar.spoken() << ": " << error.what() << "\nsee " << grammar.spoken()
-              << " --help\n";
+  const auto levels = grammar.named();
+  std::string reason = error.what();
+  // CLI11 looks at what is missing before it looks at what is unknown.
+  const auto unknown = levels.front()->remaining(true);
+  if (!levels.back()->get_subcommands({}).empty())
+    reason = unknown.empty() ? "no verb given" : "no verb \"" + unknown.front() + "\"";
+  context.err << spoken(levels) << ": " << reason << "\nsee " << spoken(levels) << " --help\n";
   return kBadInput;
 }
 
@@ -163,10 +184,8 @@ ExitCode run(const std::vector<std::string>& arguments, std::span<const Verb> ve
     context.out << version.what() << '\n';
     return kOk;
   } catch (const CLI::Success&) {  // --help, of whichever verb was named
-    const CLI::App* level = &grammar.app();
-    for (auto next = level->get_subcommands(); !next.empty(); next = level->get_subcommands())
-      level = next.front();
-    context.out << level->help(level == &grammar.app() ? "" : grammar.spoken());
+    const auto levels = grammar.named();
+    context.out << levels.back()->help(spoken(levels, 1));
     return kOk;
   } catch (const CLI::ParseError& error) {
     return parse_failed(grammar, error, context);

@@ -31,6 +31,9 @@ enum class Format { kText, kJson };
 // What a verb works with: streams, clock, the person who calls, settings and store. The runner
 // fills in what the verb's Verb::needs asks for before it is called; tests fill it in themselves.
 struct Context {
+  Context(std::istream& input, std::ostream& results, std::ostream& errors)
+      : in(input), out(results), err(errors) {}
+
   std::istream& in;
   std::ostream& out;  // results
   std::ostream& err;  // warnings and errors

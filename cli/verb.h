@@ -41,7 +41,7 @@ using Run = std::function<ExitCode(Context&)>;
 enum class Needs {
   kNothing,   // neither configuration nor store
   kSettings,  // Context::settings
-  kStore,     // and Context::store, with its schema as it is
+  kStore,     // and Context::store
 };
 
 // A verb of ipmitctl. To add one: write cli/NAME.cc with
