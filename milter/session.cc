@@ -298,7 +298,7 @@ std::optional<Outcome> Session::apply_rule(policy::RuleId id, Action action,
   Message& message = *message_;
   const policy::MitigationSet::Rule rule = message.rules->rule(id);
   const auto fallback = fallback_decision(message.rule_state, action, message.options->fallback);
-  if (message.rule_state == RuleState::kStale) {
+  if (message.rule_state == RuleState::kStale || message.rule_state == RuleState::kFromDisk) {
     services_.log.warn(DecisionLog::Warning::kRulesStale, "mitigation", rule.name, message.now);
   }
   if (fallback != Fallback::kEnforce) services_.metrics.fallback_used.add();

@@ -38,20 +38,20 @@ struct SessionServices {
 // What Postfix tells of a client. Strings are read during the call only; an empty macro is the same
 // as a missing one.
 struct ClientFacts {
-  std::string_view host;
-  std::optional<policy::IpAddress> address;  // unset: no sockaddr, or not an IP one
+  std::string_view host{};
+  std::optional<policy::IpAddress> address{};  // unset: no sockaddr, or not an IP one
   std::uint16_t port = 0;
-  std::string_view daemon_port;  // {daemon_port}
+  std::string_view daemon_port{};  // {daemon_port}
 };
 struct SenderFacts {
-  std::string_view argument;   // "<a@example.com>", "<>", or for local pickup without brackets
-  std::string_view sasl_user;  // {auth_authen}
-  std::string_view queue_id;   // i
+  std::string_view argument{};   // "<a@example.com>", "<>", or for local pickup without brackets
+  std::string_view sasl_user{};  // {auth_authen}
+  std::string_view queue_id{};   // i
 };
 struct RecipientFacts {
-  std::string_view argument;
-  std::string_view mailer;  // {rcpt_mailer}: "error" if Postfix has refused it already
-  std::string_view queue_id;
+  std::string_view argument{};
+  std::string_view mailer{};  // {rcpt_mailer}: "error" if Postfix has refused it already
+  std::string_view queue_id{};
 };
 
 // One SMTP connection as Postfix's milter client shows it: connect, then any number of messages
