@@ -33,6 +33,9 @@ RedisLimiter::Options prepared(RedisLimiter::Options options) {
   options.redis.command_deadline = options.deadline;
   options.redis.master_check = Duration(0);  // asked by the prober, never on the mail path
   options.connections = std::max<std::size_t>(options.connections, 1);
+  // A failure breaks its connection; with none left, callers would wait for nothing.
+  options.breaker_failures = std::min<std::uint32_t>(
+      options.breaker_failures, static_cast<std::uint32_t>(options.connections));
   return options;
 }
 
@@ -139,6 +142,7 @@ std::optional<Limiter::Result> RedisLimiter::ask(const schema::RedisScript& scri
   try {
     const auto left = std::chrono::ceil<Duration>(until - SteadyClock::now());
     const schema::RedisReply reply = lease.get()->run(script, key_views, argument_views, left);
+    if (failures_ != 0) failures_ = 0;
     Result result;
     if (!reply.value().is_array() || reply[0].integer() == 0) return result;
     result.refused = static_cast<std::size_t>(reply[0].integer() - 1);
@@ -146,13 +150,17 @@ std::optional<Limiter::Result> RedisLimiter::ask(const schema::RedisScript& scri
       result.retry_after = std::chrono::ceil<Duration>(std::chrono::microseconds(wait_us));
     return result;
   } catch (const std::runtime_error& error) {
-    break_off(error.what());
+    note_failure(error.what());
   }
   return std::nullopt;
 }
 
-void RedisLimiter::break_off(const std::string& reason) {
+void RedisLimiter::note_failure(const std::string& reason) {
   meters_->failures.add();
+  if (++failures_ >= options_.breaker_failures) break_off(reason);
+}
+
+void RedisLimiter::break_off(const std::string& reason) {
   if (open_.exchange(true)) return;
   meters_->open.set(1);
   changed_.notify_all();  // whoever waits for a connection goes to the local limiter
@@ -195,7 +203,9 @@ void RedisLimiter::probe() {
   }
   if (!all_good) {
     break_off("no answer in time");
-  } else if (open_.exchange(false)) {
+  } else if (open_) {
+    failures_ = 0;
+    open_ = false;
     meters_->open.set(0);
     log_event(LogLevel::kInfo, "limiter_shared", {});
   }

@@ -18,11 +18,11 @@
 namespace ipmit::milter {
 
 // Budgets that all milters share, kept in Redis by its own clock (schema/gcra.lua): one round trip
-// a call, with a deadline. After a failure the breaker is open: calls are answered by a
-// LocalLimiter with each milter's part of the limit, at once, while a thread of its own reconnects
-// and closes the breaker when Redis answers within the deadline again. No mail waits for a connect,
-// and nothing is sent a second time; a charge whose answer came too late may have been taken in
-// vain.
+// a call, with a deadline. A call that fails is answered by a LocalLimiter with this milter's part
+// of the limit. After some failures in a row the breaker is open: all calls are answered so, at
+// once, while a thread of its own reconnects and closes the breaker when Redis answers within the
+// deadline again. No mail waits for a connect, and nothing is sent a second time; a charge whose
+// answer came too late may have been taken in vain.
 //
 // Thread-safe; a call holds one of `connections` for its round trip, or waits for one within the
 // deadline. Constructed with the breaker open, so it never blocks at the start.
@@ -32,8 +32,9 @@ class RedisLimiter : public Limiter {
     schema::RedisOptions redis;  // its command deadline and master check are set from here
     Duration deadline{20};       // for a charge, waiting for a connection included
     std::size_t connections = 16;
-    Duration probe_every{250};    // while the breaker is open
-    Duration check_every{1'000};  // that the server is still the master
+    std::uint32_t breaker_failures = 5;  // in a row; at most `connections`
+    Duration probe_every{1'000};         // while the breaker is open
+    Duration check_every{1'000};         // that the server is still the master
     std::size_t most_local_keys = 1'000'000;
   };
   // `metrics` outlives the limiter.
@@ -55,6 +56,7 @@ class RedisLimiter : public Limiter {
 
   std::optional<Result> ask(const schema::RedisScript& script,
                             std::span<const policy::Charge> charges);
+  void note_failure(const std::string& reason);
   void break_off(const std::string& reason);
   void run(const std::stop_token& stop);
   void probe();
@@ -64,6 +66,7 @@ class RedisLimiter : public Limiter {
   const std::unique_ptr<Meters> meters_;
   LocalLimiter local_;
   std::atomic<bool> open_{true};
+  std::atomic<std::uint32_t> failures_{0};  // in a row
 
   std::mutex mutex_;
   std::condition_variable_any changed_;

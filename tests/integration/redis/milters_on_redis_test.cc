@@ -8,6 +8,7 @@
 
 #include "common/error.h"
 #include "milter/announcer.h"
+#include "milter/decision_state.h"
 #include "milter/rule_feed.h"
 #include "schema/redis_milters.h"
 #include "schema/redis_publisher.h"
@@ -226,6 +227,32 @@ TEST_F(MiltersOnRedis, TellWhatTheyEnforce) {
   EXPECT_TRUE(common::parse_rfc3339(sign.since));
   milters_.pop_back();
   EXPECT_EQ(schema::live_milters(connection).size(), kMilters - 1) << "took its leave";
+}
+
+TEST_F(MiltersOnRedis, AreWiredByTheSettings) {
+  const TempRedis redis;
+  start(redis.unix_url());
+  conf::Settings settings;
+  settings.store = "postgresql://nowhere.example/ipmit";
+  settings.cache = redis.unix_url();
+  settings.milter.snapshot_file = files_ / "wired";
+  settings.milter.limiter.redis_deadline = Duration(5'000);
+  common::Metrics metrics;
+  DecisionState state(settings, metrics);
+  state.start();
+  EXPECT_EQ(state.feed().rules().current()->size(), 1'000U);
+  schema::RedisConnection connection(options(url_));
+  EXPECT_TRUE(wait_until([&] { return schema::live_milters(connection).size() == kMilters + 1; }));
+  state.hit_sink()({{"bulk-7", 3, common::now()}});
+  EXPECT_EQ(redis.cli({"HGET", "ipmit:hits", "bulk-7"}), "3");
+
+  const policy::RateLimit hourly{9, std::chrono::hours(1), 9, policy::RateUnit::kMessages,
+                                 policy::RateKey::kTarget};
+  const std::vector<policy::Charge> one = {{0, "a", hourly, 1}};
+  EXPECT_TRUE(wait_until([&] {
+    state.limiter().charge(one, common::now());
+    return redis.cli({"EXISTS", "ipmit:limit:a:9/1h/9/messages"}) == "1";
+  }));
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "common/error.h"
 #include "milter/redis_limiter.h"
+#include "schema/redis_hits.h"
 #include "schema/redis_milters.h"
 #include "schema/redis_publisher.h"
 #include "schema/redis_source.h"
@@ -118,6 +119,7 @@ TEST(SchemaReadme, ShowsWhatRedisHolds) {
   EXPECT_EQ(source.load().set.mitigations.size(), 2U);
   EXPECT_FALSE(source.wait_for_change(schema::Duration(1), {}));
   use_as_milter(options);
+  schema::RedisHits(options).add({{"mail/det-7f3a", 1, common::now()}});
   schema::RedisConnection connection(options);
   schema::withdraw_milter(connection, "mx1.example.com/812");
   for (const std::string_view key : {"ipmit:revision", "ipmit:mitigation:mail/det-7f3a"})

@@ -33,6 +33,7 @@ RedisLimiter::Options patient(const TempRedis& redis) {
   options.redis.url = *schema::parse_redis_url(redis.unix_url());
   options.deadline = Duration(5'000);
   options.connections = 4;
+  options.breaker_failures = 2;
   options.probe_every = Duration(20);
   return options;
 }
