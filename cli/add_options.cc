@@ -2,6 +2,7 @@
 #include "cli/add_options.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <random>
 
@@ -29,7 +30,7 @@ std::optional<Problem> read_targets(const AddOptions& options, Mitigation& mitig
     return bad("--target", "give at least one address, range, domain: or user:");
   for (const std::string& text : options.targets) {
     auto target = policy::Target::parse(text);
-    if (!target) return bad("--target " + text, target.problem());
+    if (!target) return bad("--target", target.problem());
     mitigation.targets.push_back(*std::move(target));
   }
   return std::nullopt;
@@ -40,7 +41,7 @@ std::optional<Problem> read_list(std::string_view option, const std::vector<std:
                                  Parse parse, std::vector<T>& out) {
   for (const std::string& text : texts) {
     auto value = parse(text);
-    if (!value) return bad(std::string(option) + " " + text, value.problem());
+    if (!value) return bad(option, value.problem());
     out.push_back(*std::move(value));
   }
   return std::nullopt;
@@ -119,6 +120,29 @@ std::optional<Problem> read_end(const AddOptions& options, TimePoint now, Mitiga
   return std::nullopt;
 }
 
+// validate() names the members of the JSON; here people typed options.
+Problem as_option(const Problem& problem) {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 12> kOptions = {{
+      {"name", "--name"},
+      {"targets", "--target"},
+      {"reason", "--reason"},
+      {"priority", "--priority"},
+      {"ends", "--for"},
+      {"reply.code", "--reply-code"},
+      {"reply.enhancedCode", "--reply-enhanced"},
+      {"reply.text", "--reply-text"},
+      {"reroute.transport", "--transport"},
+      {"rateLimit.limit", "--limit"},
+      {"rateLimit.period", "--limit"},
+      {"rateLimit.burst", "--burst"},
+  }};
+  const auto colon = std::min(problem.reason.find(": "), problem.reason.size());
+  for (const auto& [member, option] : kOptions)
+    if (problem.reason.substr(0, colon) == member)
+      return Problem{std::string(option) + problem.reason.substr(colon)};
+  return problem;
+}
+
 bool covers_loopback(const policy::IpPrefix& prefix) {
   static const policy::IpPrefix v4 =
       policy::IpPrefix::of(policy::IpAddress::from_v4({127, 0, 0, 0}), 8);
@@ -160,7 +184,7 @@ common::Result<Mitigation> to_mitigation(const AddOptions& options, common::Time
 
   Mitigation named = mitigation;
   if (named.name.empty()) named.name = random_name();
-  if (const auto problem = policy::validate(named)) return *problem;
+  if (const auto problem = policy::validate(named)) return as_option(*problem);
   return mitigation;
 }
 

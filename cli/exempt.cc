@@ -51,7 +51,7 @@ void retract_covered(Context& context, const Exemption& exemption) {
 ExitCode run_exempt_add(Context& context, const ExemptOptions& options) {
   if (const auto problem = check_reason(options.reason)) return context.bad_input(problem->reason);
   auto target = Target::parse(options.target);
-  if (!target) return context.bad_input("exempt add: " + options.target + ": " + target.problem());
+  if (!target) return context.bad_input("exempt add: " + target.problem());
   Exemption exemption{*std::move(target), options.reason, std::nullopt, 0};
   if (!options.duration.empty()) {
     const auto life = common::parse_duration(options.duration);
@@ -80,8 +80,7 @@ ExitCode run_exempt_add(Context& context, const ExemptOptions& options) {
 ExitCode run_exempt_remove(Context& context, const ExemptOptions& options) {
   if (const auto problem = check_reason(options.reason)) return context.bad_input(problem->reason);
   const auto target = Target::parse(options.target);
-  if (!target)
-    return context.bad_input("exempt remove: " + options.target + ": " + target.problem());
+  if (!target) return context.bad_input("exempt remove: " + target.problem());
   if (!context.store->remove_exemption(*target, context.note(options.reason), context.now()))
     return context.failed("no exemption of " + target->to_string() + "; see ipmitctl exempt list");
   if (context.json())

@@ -155,7 +155,7 @@ void print_text(Context& context, const Target& target, const Explanation& all) 
 
 ExitCode run_explain(Context& context, const std::string& text) {
   const auto target = Target::parse(text);
-  if (!target) return context.bad_input("explain: " + text + ": " + target.problem());
+  if (!target) return context.bad_input("explain: " + target.problem());
   const Explanation all = explain(*context.store, *target, context.now());
   if (context.json())
     print_json(context, *target, all);

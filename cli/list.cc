@@ -22,7 +22,7 @@ common::Result<schema::Store::Filter> to_filter(const ListOptions& options) {
   filter.most = static_cast<std::size_t>(options.most);
   if (!options.target.empty()) {
     auto target = policy::Target::parse(options.target);
-    if (!target) return common::Problem{"--target " + options.target + ": " + target.problem()};
+    if (!target) return common::Problem{"--target: " + target.problem()};
     filter.target = *std::move(target);
   }
   if (!options.action.empty()) {

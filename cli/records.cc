@@ -89,6 +89,11 @@ int line_of(const YamlNode& record, std::string_view problem) {
       path = next == std::string_view::npos ? std::string_view() : path.substr(next + 1);
     }
   }
+  // "targets: "192.0.2.1/24": reason" means the item with that text.
+  const std::string_view reason = problem.substr(std::min(problem.find(": ") + 2, problem.size()));
+  if (node->kind == YamlNode::Kind::kList && reason.substr(0, 1) == "\"")
+    for (const YamlNode& item : node->items)
+      if (reason.substr(1, item.text.size()) == item.text) line = item.line;
   return line;
 }
 

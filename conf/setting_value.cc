@@ -190,7 +190,7 @@ SettingValue network_list_value(std::vector<policy::IpPrefix>& value) {
     auto problem = read_list(node, "a list of networks such as [10.0.0.0/8]",
                              [&](const std::string& text) -> std::optional<Problem> {
                                auto network = policy::IpPrefix::parse(text);
-                               if (!network) return Problem{text + ": " + network.problem()};
+                               if (!network) return Problem{network.problem()};
                                networks.push_back(*network);
                                return std::nullopt;
                              });

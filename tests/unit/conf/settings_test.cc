@@ -184,7 +184,7 @@ TEST(Settings, ANetworkWithHostBitsIsRefusedWithTheReasonOfItsParser) {
       parse_settings("milter:\n  never_match_networks: [10.0.0.1/8]\n", "ipmit.yaml");
   ASSERT_FALSE(settings);
   EXPECT_EQ(settings.problem().rfind(
-                "ipmit.yaml:2: milter.never_match_networks: item 1: 10.0.0.1/8: ", 0),
+                "ipmit.yaml:2: milter.never_match_networks: item 1: \"10.0.0.1/8\": ", 0),
             0U)
       << settings.problem();
 }
