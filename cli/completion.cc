@@ -12,9 +12,14 @@ namespace {
 constexpr std::string_view kHead = R"sh(# SPDX-License-Identifier: Apache-2.0
 # bash completion for ipmitctl(8); made by: ipmitctl completion bash
 _ipmitctl() {
-  local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} verb='' word
+  local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} verb='' skip='' word
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-    case $word in -*) ;; *) verb+=${verb:+ }$word ;; esac
+    if [ -n "$skip" ]; then skip=''; continue; fi
+    case $word in
+      --config | -o | --output) skip=1 ;;
+      -*) ;;
+      *) verb+=${verb:+ }$word ;;
+    esac
   done
   COMPREPLY=()
   case $previous in
