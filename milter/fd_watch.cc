@@ -2,6 +2,7 @@
 #include "milter/fd_watch.h"
 
 #include <algorithm>
+#include <cerrno>
 
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -42,8 +43,6 @@ FdWatch::FdWatch(Listener& listener, unsigned limit, unsigned reserve, common::M
   metrics.gauge("ipmit_milter_descriptor_limit", "RLIMIT_NOFILE in force.").set(limit);
 }
 
-// The kernel hands out the lowest free descriptor: as long as that is far from the limit, there is
-// room, and the highest session is as near to it as the number of sessions.
 bool FdWatch::is_short() const {
   const int lowest = fcntl(listener_.fd(), F_DUPFD_CLOEXEC, 0);
   if (lowest < 0) return true;
@@ -51,20 +50,29 @@ bool FdWatch::is_short() const {
   return lowest >= threshold_;
 }
 
+void FdWatch::accepted(int descriptor) {
+  const bool none_left = descriptor < 0 && (errno == EMFILE || errno == ENFILE);
+  if (none_left || descriptor >= threshold_) pause();
+}
+
 void FdWatch::check() {
-  if (is_short() == paused_.load(std::memory_order_relaxed)) return;
+  const bool now_short = is_short();
+  if (now_short == paused_) return;
+  if (now_short) return pause();
+  const std::lock_guard lock(mutex_);
+  if (!paused_ || is_short()) return;
+  paused_ = false;
+  listener_.resume();
+  paused_gauge_.set(0);
+}
+
+void FdWatch::pause() {
   {
     const std::lock_guard lock(mutex_);
-    const bool now_short = is_short();
-    if (now_short == paused_) return;
-    paused_ = now_short;
-    if (now_short) {
-      listener_.pause();
-    } else {
-      listener_.resume();
-    }
-    paused_gauge_.set(now_short ? 1 : 0);
-    if (!now_short) return;
+    if (paused_) return;
+    paused_ = true;
+    listener_.pause();
+    paused_gauge_.set(1);
   }
   pauses_.add();
   const std::int64_t now_ms = common::now().time_since_epoch().count();

@@ -16,16 +16,22 @@ unsigned raise_descriptor_limit();
 
 // Pauses the listener while fewer than `reserve` descriptors are left, since libmilter, when
 // accept() fails for want of one, tries again at once and for ever. Sessions that are open go on;
-// new ones wait in the backlog. Thread-safe; check() costs two system calls.
+// new ones wait in the backlog. The reserve is for everything else: HTTP, files, the store.
+// Thread-safe.
 class FdWatch {
  public:
   FdWatch(Listener& listener, unsigned limit, unsigned reserve, common::Metrics& metrics);
 
-  // To be called for each new connection and some times a second.
+  // After each accept(), with its result: the kernel gives the lowest free descriptor, so that
+  // number alone says how many are left at most. Pauses before the next accept().
+  void accepted(int descriptor);
+  // Some times a second: resumes, or notices that others have used the descriptors up. Two system
+  // calls.
   void check();
 
  private:
   bool is_short() const;
+  void pause();
 
   Listener& listener_;
   const int threshold_;

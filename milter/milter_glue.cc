@@ -159,7 +159,6 @@ sfsistat on_negotiate(SMFICTX* ctx, unsigned long actions, unsigned long steps, 
   return guard(ctx, "negotiate", [&] {
     connection_of(ctx);
     if ((actions & SMFIF_SETSYMLIST) != 0) ask_for_macros(ctx);
-    if (glue->options.on_connection) glue->options.on_connection();
     return SMFIS_CONTINUE;
   });
 }
@@ -226,7 +225,6 @@ sfsistat on_close(SMFICTX* ctx) {
     const std::unique_ptr<Connection> ended(static_cast<Connection*>(smfi_getpriv(ctx)));
     smfi_setpriv(ctx, nullptr);
     if (ended) ended->session.close();
-    if (glue->options.on_connection) glue->options.on_connection();
     return SMFIS_CONTINUE;
   });
 }
@@ -246,11 +244,12 @@ std::string make_id_prefix() {
 }  // namespace
 
 void start_libmilter(const GlueOptions& options, const SessionServices& services) {
-  if (!signals_are_kept_from_libmilter()) {
+  if (!foreign_calls_are_ours()) {
     throw common::PermanentError(
-        "libmilter would take SIGTERM and SIGHUP for itself: sigwait() of this program is not in "
-        "its place");
+        "libmilter would take SIGTERM and SIGHUP for itself: sigwait() or accept() of this program "
+        "is not in its place");
   }
+  if (options.on_accept) observe_accept(options.listen_fd, options.on_accept);
   glue = std::make_unique<Glue>(options, services, make_id_prefix()).release();
   static char name[] = "ipmit";
   smfiDesc filter{};

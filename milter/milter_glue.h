@@ -16,8 +16,9 @@ struct GlueOptions {
   int listen_fd = -1;
   int backlog = 1024;
   Duration idle_limit{};
-  // Called on libmilter's threads for each new and ended connection; must not block.
-  std::function<void()> on_connection;
+  // Called on libmilter's listening thread with each new descriptor, or -1 where accept() failed;
+  // must not block or throw.
+  std::function<void(int)> on_accept;
 };
 
 // Starts libmilter on threads of its own. There is one libmilter in a process and no way to end it

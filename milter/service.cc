@@ -99,7 +99,7 @@ void run_service(const ServiceOptions& options, const ServiceParts& parts) {
   start_libmilter({.listen_fd = listener.fd(),
                    .backlog = options.backlog,
                    .idle_limit = options.idle_limit,
-                   .on_connection = [&watch] { watch.check(); }},
+                   .on_accept = [&watch](int accepted) { watch.accepted(accepted); }},
                   services);
   if (!probe_once(listener.reachable_at(), services.probe_host, common::Duration{5'000})) {
     throw common::PermanentError("libmilter does not answer on the new socket");

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "common/log.h"
-#include "schema/store.h"
 
 namespace ipmit::milter {
 namespace {
@@ -37,17 +36,6 @@ ServiceOptions service_options(const conf::MilterSettings& settings) {
   return options;
 }
 
-RuleFeed::Options feed_options(const conf::MilterSettings& settings) {
-  RuleFeed::Options options;
-  options.snapshot_file = settings.snapshot_file;
-  options.start_deadline = settings.start_deadline;
-  options.stale_after = settings.max_staleness;
-  options.save_every = settings.snapshot_every;
-  options.first_retry = settings.first_retry;
-  options.most_retry = settings.most_retry;
-  return options;
-}
-
 std::shared_ptr<const SessionOptions> session_options(const conf::MilterSettings& settings) {
   auto options = std::make_shared<SessionOptions>();
   options->decide = {.protect_null_sender = settings.protect_null_sender,
@@ -58,18 +46,6 @@ std::shared_ptr<const SessionOptions> session_options(const conf::MilterSettings
   options->reroute_transports = settings.reroute_transports;
   options->trace_box = load_trace_box(settings);
   return options;
-}
-
-HitRecorder::Sink hit_sink(const std::string& store_url) {
-  return [store_url, store = std::shared_ptr<schema::Store>()](const auto& hits) mutable {
-    if (!store) store = schema::open_store(store_url, false);
-    try {
-      store->add_hits(hits);
-    } catch (...) {
-      store.reset();
-      throw;
-    }
-  };
 }
 
 Reloader::Reloader(Read read, const conf::Settings& at_start,

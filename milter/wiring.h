@@ -8,21 +8,16 @@
 #include "common/metrics.h"
 #include "common/snapshot.h"
 #include "conf/settings.h"
-#include "milter/hit_recorder.h"
 #include "milter/options.h"
 #include "milter/rule_feed.h"
 
 namespace ipmit::milter {
 
-// From what the configuration says to what the parts of the milter take.
+// From what the configuration says to what the service takes.
 ServiceOptions service_options(const conf::MilterSettings& settings);
-RuleFeed::Options feed_options(const conf::MilterSettings& settings);
 
 // Reads the key file of the trace header and makes one where there is none. PermanentError.
 std::shared_ptr<const SessionOptions> session_options(const conf::MilterSettings& settings);
-
-// Writes hits through a connection of its own, made when first needed and again after a failure.
-HitRecorder::Sink hit_sink(const std::string& store_url);
 
 // SIGHUP: takes over everything of the file but what is fixed at start, and loads the rules again.
 // A file with mistakes changes nothing, is logged, and shows in ipmit_milter_config_good. Belongs

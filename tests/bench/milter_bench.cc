@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+// ipmit-milter's mail path against an empty libmilter filter with the same negotiated steps, both
+// over unix sockets, in interleaved rounds of one run; then idle sessions, and what one held thread
+// does to the others. Prints a line a measurement; ratios are what counts.
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <poll.h>
+#include <unistd.h>
+
+#include "tests/bench/milter_filters.h"
+#include "tests/support/milter_client.h"
+#include "tests/support/process.h"
+
+namespace {
+
+using namespace ipmit;
+using namespace std::string_view_literals;
+using SteadyClock = std::chrono::steady_clock;
+using test::MilterClient;
+
+constexpr int kRounds = 7;
+constexpr std::chrono::milliseconds kRound{500};
+
+double seconds_since(SteadyClock::time_point start) {
+  return std::chrono::duration<double>(SteadyClock::now() - start).count();
+}
+
+double median(std::vector<double> values) {
+  std::nth_element(values.begin(), values.begin() + static_cast<long>(values.size() / 2),
+                   values.end());
+  return values[values.size() / 2];
+}
+
+std::vector<MilterClient> open_sessions(const std::string& socket, int count) {
+  const auto where = common::parse_listen_address("unix:" + socket).value();
+  test::wait_until([&] { return MilterClient(where, common::Duration{0}).is_open(); });
+  std::vector<MilterClient> sessions;
+  for (int i = 0; i < count; ++i) sessions.push_back(test::open_session(where, "198.51.100.7"));
+  return sessions;
+}
+
+// Keeps every session busy from one thread: the answer to one command is followed by the next.
+class Driver {
+ public:
+  explicit Driver(std::vector<MilterClient>& sessions)
+      : sessions_(sessions), step_(sessions.size()) {
+    for (MilterClient& session : sessions) polled_.push_back({session.wire().fd(), POLLIN, 0});
+  }
+
+  double messages_per_second(std::chrono::milliseconds duration) {
+    std::size_t messages = 0;
+    const auto start = SteadyClock::now();
+    for (std::size_t i = 0; i < sessions_.size(); ++i) send(i);
+    while (SteadyClock::now() - start < duration) messages += answer(true);
+    const double rate = static_cast<double>(messages) / seconds_since(start);
+    std::size_t open = sessions_.size();
+    while (open > 0) open -= finish();
+    return rate;
+  }
+
+ private:
+  static const std::string& command(std::size_t step) {
+    static const std::string commands[] = {
+        common::encode_packet('D', "M{mail_addr}\0a@example.com\0"sv) +
+            common::encode_packet('M', "<a@example.com>\0"sv),
+        common::encode_packet('D', "R{rcpt_addr}\0b@example.net\0{rcpt_mailer}\0smtp\0"sv) +
+            common::encode_packet('R', "<b@example.net>\0"sv),
+        common::encode_packet('D', "Ei\0004QUEUE\0"sv) + common::encode_packet('E', ""sv)};
+    return commands[step];
+  }
+  void send(std::size_t session) { sessions_[session].wire().send_bytes(command(step_[session])); }
+
+  // Takes what has come; header edits are followed by the verdict in the same or the next read.
+  bool take(std::size_t session) {
+    char verdict = 'i';
+    while (verdict == 'i') verdict = sessions_[session].read_reply().command;
+    step_[session] = (step_[session] + 1) % 3;
+    return step_[session] == 0;
+  }
+  std::size_t answer(bool go_on) {
+    poll(polled_.data(), polled_.size(), 1'000);
+    std::size_t messages = 0;
+    for (std::size_t i = 0; i < polled_.size(); ++i) {
+      if ((polled_[i].revents & POLLIN) == 0) continue;
+      if (take(i)) ++messages;
+      if (go_on) send(i);
+    }
+    return messages;
+  }
+  std::size_t finish() {
+    poll(polled_.data(), polled_.size(), 1'000);
+    std::size_t answered = 0;
+    for (std::size_t i = 0; i < polled_.size(); ++i) {
+      if ((polled_[i].revents & POLLIN) == 0) continue;
+      take(i);
+      ++answered;
+      step_[i] = 0;
+      sessions_[i].abort();
+    }
+    return answered;
+  }
+
+  std::vector<MilterClient>& sessions_;
+  std::vector<std::size_t> step_;
+  std::vector<pollfd> polled_;
+};
+
+void compare(const test::TempDir& directory, int connections, bool trace_header, int rules) {
+  const std::string a = (directory / "a.sock").string(), b = (directory / "b.sock").string();
+  const pid_t ipmit_pid = bench::start_ipmit_filter(
+      {.socket = a, .trace_header = trace_header, .rules = rules, .held_ms = 0});
+  const pid_t empty_pid =
+      bench::start_empty_filter({.socket = b, .trace_header = false, .rules = 0, .held_ms = 0});
+  std::vector<double> ratios, ours, theirs;
+  {
+    auto ipmit_sessions = open_sessions(a, connections),
+         empty_sessions = open_sessions(b, connections);
+    Driver ipmit_driver(ipmit_sessions), empty_driver(empty_sessions);
+    ipmit_driver.messages_per_second(kRound / 2);
+    empty_driver.messages_per_second(kRound / 2);
+    for (int round = 0; round < kRounds; ++round) {
+      ours.push_back(ipmit_driver.messages_per_second(kRound));
+      theirs.push_back(empty_driver.messages_per_second(kRound));
+      ratios.push_back(ours.back() / theirs.back());
+    }
+  }
+  std::printf(
+      "throughput connections=%d rules=%d trace_header=%s ipmit=%.0f/s empty=%.0f/s ratio=%.3f\n",
+      connections, rules, trace_header ? "yes" : "no", median(ours), median(theirs),
+      median(ratios));
+  bench::end_filter(ipmit_pid);
+  bench::end_filter(empty_pid);
+  std::filesystem::remove(b);  // libmilter does not replace it
+}
+
+long resident_kib(pid_t pid) {
+  std::ifstream status("/proc/" + std::to_string(pid) + "/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmRSS:")) return std::stol(line.substr(6));
+  }
+  return 0;
+}
+
+void idle(const test::TempDir& directory, int connections, bool empty) {
+  const std::string socket = (directory / "idle.sock").string();
+  const bench::FilterOptions options{
+      .socket = socket, .trace_header = false, .rules = 1'000, .held_ms = 0};
+  const pid_t pid = empty ? bench::start_empty_filter(options) : bench::start_ipmit_filter(options);
+  {
+    auto sessions = open_sessions(socket, connections);
+    std::vector<double> micros;
+    for (std::size_t i = 0; i < 500; ++i) {
+      MilterClient& session = sessions[i * 37 % sessions.size()];
+      const auto start = SteadyClock::now();
+      session.mail("<a@example.com>");
+      micros.push_back(seconds_since(start) * 1e6);
+      session.abort();
+    }
+    std::printf("idle filter=%s sessions=%d rss_kib=%ld mail_us=%.0f\n", empty ? "empty" : "ipmit",
+                connections, resident_kib(pid), median(micros));
+  }
+  bench::end_filter(pid);
+  std::filesystem::remove(socket);
+}
+
+// 24 sessions ask at the same moment; none, or one of libmilter's threads, is held.
+void stall(const test::TempDir& directory, bool hold) {
+  const std::string socket = (directory / "stall.sock").string();
+  const pid_t pid = bench::start_ipmit_filter(
+      {.socket = socket, .trace_header = false, .rules = 0, .held_ms = 500});
+  std::vector<double> worst;
+  for (int round = 0; round < 5; ++round) {
+    auto sessions = open_sessions(socket, 25);
+    if (hold) {
+      sessions[24].macros('M', {{"{auth_authen}", "held"}});
+      sessions[24].wire().send('M', "<a@example.com>\0"sv);
+    }
+    const auto start = SteadyClock::now();
+    for (int i = 0; i < 24; ++i)
+      sessions[static_cast<std::size_t>(i)].wire().send('M', "<a@example.com>\0"sv);
+    for (int i = 0; i < 24; ++i) sessions[static_cast<std::size_t>(i)].read_reply();
+    worst.push_back(seconds_since(start) * 1e3);
+  }
+  std::printf("stall held_threads=%d last_of_24_ms median=%.1f worst=%.1f\n", hold ? 1 : 0,
+              median(worst), *std::max_element(worst.begin(), worst.end()));
+  bench::end_filter(pid);
+}
+
+// How many half packets it takes until others wait, and for how long.
+void half_packets(const test::TempDir& directory, int count) {
+  const std::string socket = (directory / "half.sock").string();
+  const pid_t pid = bench::start_ipmit_filter(
+      {.socket = socket, .trace_header = false, .rules = 0, .held_ms = 0});
+  open_sessions(socket, 1);  // wait until it serves
+  const auto where = common::parse_listen_address("unix:" + socket).value();
+  std::vector<MilterClient> halves;
+  for (int i = 0; i < count; ++i) {
+    halves.emplace_back(where);
+    halves.back().wire().send_bytes("\0\0\0\x0dO\0"sv);
+  }
+  const auto start = SteadyClock::now();
+  MilterClient session = test::open_session(where, "198.51.100.7");
+  const bool served = session.mail("<a@example.com>").command == 'c';
+  std::printf("half_packets=%d next_session_ms=%.0f served=%s\n", count, seconds_since(start) * 1e3,
+              served ? "yes" : "no, within 10 s a step");
+  bench::end_filter(pid);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  setvbuf(stdout, nullptr, _IOLBF, 0);  // a forked filter must not print it again
+  const std::string only = argc > 1 ? argv[1] : "";
+  const test::TempDir directory("milter-bench");
+  const auto wanted = [&](const char* name) { return only.empty() || only == name; };
+  if (wanted("throughput")) {
+    for (const int connections : {10, 100}) {
+      for (const bool trace_header : {false, true}) {
+        for (const int rules : {0, 10'000}) compare(directory, connections, trace_header, rules);
+      }
+    }
+  }
+  if (wanted("idle")) {
+    idle(directory, 2'000, true);
+    idle(directory, 2'000, false);
+  }
+  if (wanted("stall")) {
+    stall(directory, false);
+    stall(directory, true);
+  }
+  if (wanted("half")) {
+    for (const int count : {1, 4, 16}) half_packets(directory, count);
+  }
+  return 0;
+}
