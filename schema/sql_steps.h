@@ -14,5 +14,6 @@ struct SqlStep {
   std::string_view sql;
 };
 std::span<const SqlStep> sqlite_steps();
+std::span<const SqlStep> postgres_steps();
 
 }  // namespace ipmit::schema

@@ -159,7 +159,11 @@ std::optional<std::vector<Change>> SqliteStore::changes_since(std::uint64_t revi
   const auto newest = static_cast<std::uint64_t>(connection_->value("SELECT revision FROM state"));
   if (revision > newest) return std::nullopt;
   std::vector<Change> changes;
-  if (revision == newest) return changes;
+  if (revision == newest) {
+    loaded_revision_ = newest;
+    loaded_ = true;
+    return changes;
+  }
   auto rows = connection_->prepare(
       "SELECT revision, kind, subject, after FROM audit WHERE revision > ?1 "
       "ORDER BY revision LIMIT ?2");
@@ -169,7 +173,9 @@ std::optional<std::vector<Change>> SqliteStore::changes_since(std::uint64_t revi
     if (changes.empty() && at != revision + 1) return std::nullopt;
     changes.push_back(to_change(at, rows.text(1), rows.text(2), rows.text(3)));
   }
-  if (changes.empty() && most > 0) return std::nullopt;
+  if (changes.empty()) return std::nullopt;
+  loaded_revision_ = changes.back().revision;
+  loaded_ = true;
   return changes;
 }
 

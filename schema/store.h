@@ -36,8 +36,9 @@ class MitigationSource {
   };
   virtual Loaded load() = 0;
 
-  // Blocks until the source may have changed since the last load() (true), or until `deadline`
-  // passed or `stop` was asked (false). A needless true is harmless. Throws like load().
+  // Blocks until the source may have changed since the last load() (or changes_since()) (true), or
+  // until `deadline` passed or `stop` was asked (false). A needless true is harmless. Throws like
+  // load().
   virtual bool wait_for_change(Duration deadline, const std::stop_token& stop) = 0;
 };
 

@@ -25,7 +25,7 @@ class StoreBackend {
 struct StoreKind {
   const char* name;
   std::unique_ptr<StoreBackend> (*make)();  // null: not on this machine
-  const char* missing;                      // why it may be null
+  std::string (*missing)();                 // why it may be null
 };
 void PrintTo(const StoreKind& kind, std::ostream* out);
 

@@ -6,6 +6,7 @@
 
 #include "schema/sqlite_connection.h"
 #include "tests/support/process.h"
+#include "tests/support/temp_postgres.h"
 
 namespace ipmit::test {
 namespace {
@@ -24,8 +25,33 @@ class SqliteBackend : public StoreBackend {
   TempDir directory_{"store"};
 };
 
+class PostgresBackend : public StoreBackend {
+ public:
+  std::unique_ptr<schema::Store> open() override {
+    return schema::open_store(server().url(database_), true);
+  }
+  void sql(const std::string& statements) override {
+    server().sql(database_, "SET search_path = ipmit; " + statements);
+  }
+
+ private:
+  // One server for all tests of a run, and a database for each.
+  static TempPostgres& server() {
+    static TempPostgres server;
+    return server;
+  }
+  std::string database_ = server().create_database();
+};
+
+std::unique_ptr<StoreBackend> make_postgres() {
+  if (!TempPostgres::missing().empty()) return nullptr;
+  return std::make_unique<PostgresBackend>();
+}
+
 const StoreKind kKinds[] = {
-    {"Sqlite", [] { return std::unique_ptr<StoreBackend>(new SqliteBackend); }, ""},
+    {"Sqlite", [] { return std::unique_ptr<StoreBackend>(new SqliteBackend); },
+     [] { return std::string(); }},
+    {"Postgres", make_postgres, TempPostgres::missing},
 };
 
 INSTANTIATE_TEST_SUITE_P(Stores, StoreContract, ::testing::ValuesIn(kKinds),
@@ -39,7 +65,7 @@ void PrintTo(const StoreKind& kind, std::ostream* out) {
 
 void StoreContract::SetUp() {
   backend_ = GetParam().make();
-  if (!backend_) GTEST_SKIP() << GetParam().missing;
+  if (!backend_) GTEST_SKIP() << GetParam().missing();
   store_ = backend_->open();
 }
 

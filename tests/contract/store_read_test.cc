@@ -118,7 +118,7 @@ TEST_P(StoreContract, LoadIsEverythingAtOneRevision) {
 TEST_P(StoreContract, UnreadableEntryIsSkippedAndCounted) {
   put("good", "192.0.2.1");
   put("bad", "192.0.2.2");
-  backend().sql("UPDATE mitigations SET priority = 99999 WHERE name = 'bad'");
+  backend().sql("UPDATE mitigations SET reply_code = 'xyz' WHERE name = 'bad'");
   const auto loaded = store().load();
   EXPECT_EQ(loaded.skipped, 1U);
   EXPECT_EQ(names_of(loaded.set.mitigations), Names{"good"});
@@ -131,7 +131,7 @@ TEST_P(StoreContract, UnreadableEntryIsSkippedAndCounted) {
 
 TEST_P(StoreContract, UnreadableEntryCanBeReleased) {
   put("bad", "192.0.2.2");
-  backend().sql("UPDATE mitigations SET priority = 99999 WHERE name = 'bad'");
+  backend().sql("UPDATE mitigations SET reply_code = 'xyz' WHERE name = 'bad'");
   EXPECT_TRUE(store().release("bad", {}, kNote, kNoon));
   EXPECT_EQ(store().load().skipped, 0U);
 }
