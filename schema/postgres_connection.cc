@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "schema/postgres_connection.h"
 
+#include <algorithm>
 #include <charconv>
 #include <pqxx/pqxx>
 #include <utility>
@@ -46,12 +47,21 @@ std::string without_password(const std::string& url) {
   return shown.substr(0, shown.find('?'));
 }
 
-// libpq's messages end in a line end and may have several lines; ours are one line.
-std::string one_line(std::string text) {
-  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
-  for (char& byte : text)
-    if (byte == '\n' || byte == '\t') byte = ' ';
-  return text;
+// libpq's messages have several lines; ours have one, without the piece of our statement that the
+// server points at and without the functions it was in.
+std::string one_line(std::string_view text) {
+  std::string line;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    std::string_view part = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (part.starts_with("CONTEXT: ")) break;
+    part.remove_prefix(std::min(part.find_first_not_of(" \t"), part.size()));
+    if (part.empty() || part.starts_with("LINE ") || part == "^") continue;
+    if (!line.empty()) line += "; ";
+    line += part;
+  }
+  return line;
 }
 
 // SQLSTATE classes and codes whose statement may succeed later without anyone changing anything.
@@ -72,12 +82,18 @@ bool is_transient(std::string_view state) {
   return false;
 }
 
+// Some of libpqxx' classes of errors come without their SQLSTATE.
+bool is_transient(const pqxx::sql_error& error) {
+  return is_transient(error.sqlstate()) ||
+         dynamic_cast<const pqxx::insufficient_resources*>(&error) != nullptr;
+}
+
 [[noreturn]] void fail(const std::string& place, const pqxx::sql_error& error) {
-  const std::string state = error.sqlstate();
   std::string reason = place + ": " + one_line(error.what());
-  if (is_transient(state)) throw TransientError(reason);
-  if (state.substr(0, 2) == "XX") reason += ": the server reports damaged data; restore a backup";
-  if (state == "42501")
+  if (is_transient(error)) throw TransientError(reason);
+  if (error.sqlstate().substr(0, 2) == "XX")
+    reason += ": the server reports damaged data; restore a backup";
+  if (dynamic_cast<const pqxx::insufficient_privilege*>(&error) != nullptr)
     reason +=
         ": grant this user one of ipmit_controller, ipmit_detector, ipmit_operator, "
         "ipmit_readonly";
@@ -126,7 +142,7 @@ auto guarded(PostgresConnection& connection, Call call) {
   try {
     return call();
   } catch (const pqxx::sql_error& error) {
-    if (!connection.is_connected() || is_transient(error.sqlstate())) connection.disconnect();
+    if (!connection.is_connected() || is_transient(error)) connection.disconnect();
     fail(connection.place(), error);
   } catch (const std::exception& error) {  // broken_connection, in_doubt_error, use after those
     connection.disconnect();

@@ -95,6 +95,7 @@ void SqliteStore::load_mitigations(Loaded& loaded) {
   const auto expected =
       static_cast<std::size_t>(connection_->value("SELECT mitigations FROM state"));
   auto& mitigations = loaded.set.mitigations;
+  mitigations.reserve(std::min<std::size_t>(expected, 10'000'000));  // it may be damaged as well
   std::size_t rows = 0;
   auto statement = connection_->prepare(sqlite_columns::kLoad);
   for (; statement.next(); ++rows) {

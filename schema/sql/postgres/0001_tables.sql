@@ -2,7 +2,7 @@
 -- The record of a cluster. schema/README.md says who writes and who reads each table. A step that was
 -- released is never edited: the next change is the next file.
 
-CREATE SCHEMA ipmit;
+CREATE SCHEMA IF NOT EXISTS ipmit;
 SET LOCAL search_path = ipmit;
 
 CREATE TABLE schema_version (
