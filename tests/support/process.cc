@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/support/process.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -93,7 +94,8 @@ pid_t spawn(const Arguments& command, const Environment& environment, int in, in
     const std::string name{text.substr(0, text.find('='))};
     if (!environment.contains(name) && name != "PATH") texts.emplace_back(text);
   }
-  for (const auto& [name, value] : environment) texts.push_back(name + "=" + value);
+  for (const auto& [name, value] : environment)
+    texts.push_back(std::string(name).append("=").append(value));
   texts.push_back(std::string("PATH=") + kPath);
   std::vector<char*> envp, argv{const_cast<char*>(program.c_str())};
   for (auto& text : texts) envp.push_back(text.data());
@@ -147,6 +149,17 @@ TempDir::~TempDir() {
 std::string read_file(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
+}
+
+std::optional<std::string> find_line(std::string_view text, const std::vector<std::string>& parts) {
+  std::istringstream lines{std::string(text)};
+  for (std::string line; std::getline(lines, line);) {
+    const bool all = std::all_of(parts.begin(), parts.end(), [&](const std::string& part) {
+      return line.find(part) != std::string::npos;
+    });
+    if (all) return line;
+  }
+  return std::nullopt;
 }
 
 void write_file(const std::filesystem::path& path, std::string_view text) {
@@ -216,7 +229,7 @@ std::string find_program(std::string_view name) {
   }
   std::istringstream folders{kPath};
   for (std::string folder; std::getline(folders, folder, ':');) {
-    const std::string path = folder + "/" + std::string(name);
+    std::string path = folder + "/" + std::string(name);
     if (::access(path.c_str(), X_OK) == 0) return path;
   }
   return {};

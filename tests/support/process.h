@@ -45,6 +45,8 @@ class TempDir {
 };
 
 std::string read_file(const std::filesystem::path& path);  // empty if there is none
+// The first line of `text` that has all of these parts.
+std::optional<std::string> find_line(std::string_view text, const std::vector<std::string>& parts);
 void write_file(const std::filesystem::path& path, std::string_view text);
 
 using Arguments = std::vector<std::string>;  // the program first, found through PATH

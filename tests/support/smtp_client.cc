@@ -80,7 +80,7 @@ std::vector<SmtpReply> SmtpClient::pipeline(const std::vector<std::string>& line
 
 SmtpReply SmtpClient::xclient(std::string_view attributes) {
   for (const std::string line : {"EHLO client.example", "XCLIENT"}) {
-    const auto reply = command(line == "XCLIENT" ? "XCLIENT " + std::string(attributes) : line);
+    auto reply = command(line == "XCLIENT" ? "XCLIENT " + std::string(attributes) : line);
     if (reply.code / 100 != 2) return reply;
   }
   return ehlo();

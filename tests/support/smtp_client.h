@@ -31,6 +31,7 @@ class SmtpClient {
 
   const SmtpReply& greeting() const { return greeting_; }
   SmtpReply command(std::string_view line);
+  void write_line(std::string_view line);  // without waiting for a reply
   // All lines in one write, then one reply for each.
   std::vector<SmtpReply> pipeline(const std::vector<std::string>& lines);
   SmtpReply ehlo() { return command("EHLO client.example"); }
@@ -53,7 +54,6 @@ class SmtpClient {
 
  private:
   SmtpReply read_reply();
-  void write_line(std::string_view line);
 
   LineSocket socket_;
   std::vector<std::string> transcript_;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <sstream>
+#include <utility>
 
 #include <strings.h>
 #include <sys/socket.h>
@@ -96,7 +97,7 @@ void SmtpSink::serve(LineSocket& socket) {
     } else if (is_command(*line, "DATA")) {
       if (message.recipients.empty()) {
         reply = "554 5.5.1 No valid recipients";
-      } else if (!receive_message(socket, std::move(message))) {
+      } else if (!receive_message(socket, std::exchange(message, {}))) {
         break;
       }
     } else if (is_command(*line, "QUIT")) {

@@ -6,6 +6,7 @@
 #include <sstream>
 #include <stdexcept>
 
+#include <fcntl.h>
 #include <grp.h>
 #include <nlohmann/json.hpp>
 #include <pwd.h>
@@ -74,6 +75,9 @@ TempPostfix::TempPostfix(const Options& options) {
 
 TempPostfix::~TempPostfix() {
   const pid_t group = master_->pid();
+  ::kill(guard_, SIGKILL);
+  ::waitpid(guard_, nullptr, 0);
+  ::close(guard_pipe_);
   master_->stop(SIGTERM);
   // master's orphans are ours (start()): none may write into the directory that is about to go.
   // postlogd would wait a second or two for late lines.
@@ -158,6 +162,7 @@ void TempPostfix::start() {
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   master_ = std::make_unique<ChildProcess>(Arguments{kMaster, "-c", config_directory().string()},
                                            directory_ / "master.out");
+  start_guard();
   const bool started = wait_until(
       [this] { return log().find("daemon started") != std::string::npos || !master_->running(); });
   if (!started || !master_->running()) {
@@ -166,19 +171,32 @@ void TempPostfix::start() {
   }
 }
 
+// Ends Postfix when this process is killed: master changes its user id on the way, and with that
+// Linux forgets the signal that ChildProcess asks for at a parent's death.
+void TempPostfix::start_guard() {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("pipe");
+  const pid_t master = master_->pid();
+  guard_ = ::fork();
+  if (guard_ < 0) throw std::runtime_error("fork");
+  if (guard_ == 0) {
+    ::close(ends[1]);
+    char byte = 0;
+    while (::read(ends[0], &byte, 1) > 0) {
+    }
+    ::kill(master, SIGTERM);
+    ::_exit(0);
+  }
+  ::close(ends[0]);
+  guard_pipe_ = ends[1];
+}
+
 std::string TempPostfix::log() const {
   return read_file(directory_ / "mail.log");
 }
 
 std::optional<std::string> TempPostfix::log_line(const std::vector<std::string>& parts) const {
-  std::istringstream lines(log());
-  for (std::string line; std::getline(lines, line);) {
-    if (std::all_of(parts.begin(), parts.end(),
-                    [&](const auto& part) { return line.find(part) != std::string::npos; })) {
-      return line;
-    }
-  }
-  return std::nullopt;
+  return find_line(log(), parts);
 }
 
 std::optional<std::string> TempPostfix::wait_for_log(const std::vector<std::string>& parts) const {

@@ -51,7 +51,7 @@ class TempPostfix {
   std::filesystem::path milter_socket() const { return queue_directory() / "ipmit/milter.sock"; }
   std::filesystem::path queue_directory() const { return directory_ / "queue"; }
   std::filesystem::path config_directory() const { return directory_ / "conf"; }
-  std::filesystem::path directory() const { return directory_.path(); }
+  const TempDir& directory() const { return directory_; }
 
   std::string log() const;
   // The first log line with all of these parts.
@@ -78,12 +78,15 @@ class TempPostfix {
   void write_configuration(const Options& options) const;
   void write_sasl() const;
   void start();
+  void start_guard();
 
   TempDir directory_{"postfix"};
   SmtpSink sink_, slow_sink_;
   std::uint16_t smtp_port_ = free_port(), smtp6_port_ = free_port();
   std::uint16_t submission_port_ = free_port(), reentry_port_ = free_port();
   std::unique_ptr<ChildProcess> master_;
+  pid_t guard_ = -1;
+  int guard_pipe_ = -1;
 };
 
 }  // namespace ipmit::test

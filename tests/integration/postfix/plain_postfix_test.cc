@@ -124,7 +124,7 @@ TEST_F(PlainPostfix, LeavesNoProcessAndNoFileBehind) {
     client.ehlo();
     EXPECT_EQ(client.send("a@example.com", {"b@example.org"}, mail_text("chrooted")).code, 250);
     EXPECT_TRUE(postfix.sink().wait_for("mark chrooted")) << postfix.log();
-    directory = postfix.directory();
+    directory = postfix.directory().path();
     std::ifstream pid_file(postfix.queue_directory() / "pid/master.pid");
     pid_file >> master;
     ASSERT_GT(master, 1);
