@@ -16,14 +16,26 @@ bool is_refusal(Action action) {
   return action == Action::kThrottle || action == Action::kDefer || action == Action::kReject;
 }
 
-bool matches_any(std::span<const DomainPattern> patterns, std::string_view domain) {
-  return !domain.empty() &&
-         std::any_of(patterns.begin(), patterns.end(),
-                     [&](const DomainPattern& pattern) { return pattern.matches(domain); });
+// Whether `accepts` says yes to one of the lines.
+template <typename Accepts>
+bool any_line(std::string_view lines, Accepts accepts) {
+  while (!lines.empty()) {
+    const std::size_t end = lines.find('\n');
+    if (accepts(lines.substr(0, end))) return true;
+    lines.remove_prefix(end + 1);
+  }
+  return false;
+}
+
+bool matches_any(std::string_view patterns, std::string_view domain) {
+  return !domain.empty() && any_line(patterns, [&](std::string_view pattern) {
+    if (!pattern.starts_with("*.")) return pattern == domain;
+    return domain.size() >= pattern.size() && domain.ends_with(pattern.substr(1));
+  });
 }
 
 bool is_recipient_scoped(const Rule& rule) {
-  return rule.scope != nullptr && !rule.scope->recipient_domains.empty();
+  return !rule.scope.recipient_domains.empty();
 }
 
 Stage stage_of(const Rule& rule, bool local_pickup) {
@@ -81,13 +93,12 @@ class Question {
   }
 
   bool is_in_scope(const Rule& rule) const {
-    if (rule.scope == nullptr) return true;
-    const Scope& scope = *rule.scope;
+    const MitigationSet::RuleScope& scope = rule.scope;
     const std::string_view sender = facts_.sender ? facts_.sender->domain() : std::string_view{};
     if (!scope.sender_domains.empty() && !matches_any(scope.sender_domains, sender)) return false;
-    if (!scope.sasl_users.empty() &&
-        std::none_of(scope.sasl_users.begin(), scope.sasl_users.end(),
-                     [&](const SaslUser& user) { return user.name == facts_.sasl_user; }))
+    if (!scope.sasl_users.empty() && !any_line(scope.sasl_users, [&](std::string_view user) {
+          return user == facts_.sasl_user;
+        }))
       return false;
     return scope.recipient_domains.empty() || count_in_scope(rule, facts_.recipients) > 0;
   }
@@ -96,7 +107,7 @@ class Question {
     if (!is_recipient_scoped(rule)) return recipients.size();
     return static_cast<std::size_t>(
         std::count_if(recipients.begin(), recipients.end(), [&](const EnvelopeAddress& recipient) {
-          return matches_any(rule.scope->recipient_domains, recipient.domain());
+          return matches_any(rule.scope.recipient_domains, recipient.domain());
         }));
   }
 
@@ -133,12 +144,14 @@ class Question {
     if (units == 0) return;
     Charge& charge = out_.charges.emplace_back();
     charge.rule = match.rule;
-    charge.key.append(rule.name).append(1, ':').append(budget(*rule.rate_limit, match));
+    const std::string budget = budget_of(*rule.rate_limit, match);
+    charge.key.reserve(rule.name.size() + 1 + budget.size());
+    charge.key.append(rule.name).append(1, ':').append(budget);
     charge.limit = *rule.rate_limit;
     charge.units = static_cast<std::uint32_t>(units);
   }
 
-  std::string budget(const RateLimit& limit, const Match& match) const {
+  std::string budget_of(const RateLimit& limit, const Match& match) const {
     if (limit.per == RateKey::kTarget || facts_.client == nullptr)
       return set_.target_text(match.target);
     const IpAddress& client = *facts_.client;
@@ -184,7 +197,8 @@ void decide(const MitigationSet& set, const MessageFacts& facts, Stage stage, Ti
   const std::string_view domain = facts.sender ? facts.sender->domain() : std::string_view{};
   out.exempt = set.exemption(facts.client, facts.sasl_user, domain, now);
   if (out.exempt) return;
-  std::vector<Match> matches;
+  static thread_local std::vector<Match> matches;  // keeps its memory from call to call
+  matches.clear();
   set.find(facts.client, facts.sasl_user, domain, matches);
   if (matches.empty()) return;
   Question question(set, facts, stage, now, options, out);

@@ -71,7 +71,7 @@ struct Decision {
 // A recipient-scoped EOM action applies if any accepted recipient is in scope (the message is one).
 // A rule that matches by several targets counts by the first of: the narrowest prefix, the SASL
 // user, the sender domain, the nearest pattern above it.
-// Does not allocate where no rule matches. `out` is cleared first; reusing one saves allocations.
+// Allocates only for a rule that acts. `out` is cleared first; reusing one saves allocations.
 void decide(const MitigationSet& set, const MessageFacts& facts, Stage stage, TimePoint now,
             const DecideOptions& options, Decision& out);
 

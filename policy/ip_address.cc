@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
+#include <iterator>
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -26,10 +28,10 @@ bool is_mapped(const Bytes& bytes) {
          bytes[10] == 0xff && bytes[11] == 0xff;
 }
 
-std::uint64_t big_endian(const Bytes& bytes, std::size_t from, std::size_t count) {
-  std::uint64_t value = 0;
-  for (std::size_t i = from; i < from + count; ++i) value = value << 8 | bytes[i];
-  return value;
+std::uint64_t big_endian(const std::uint8_t* bytes) {
+  std::uint64_t value;
+  std::memcpy(&value, bytes, sizeof value);
+  return be64toh(value);
 }
 
 // inet_pton(3) is strict enough: no zone ids, no leading zeros, no short forms.
@@ -38,6 +40,32 @@ bool to_bytes(int family, std::string_view text, void* out) {
   if (text.size() >= sizeof terminated || text.find('\0') != std::string_view::npos) return false;
   terminated[text.copy(terminated, text.size())] = '\0';
   return inet_pton(family, terminated, out) == 1;
+}
+
+// RFC 5952 section 4: no leading zeros, lower case, "::" for the longest run of two or more groups
+// of zero, the first of equals. Returns the end; `out` has room for 39 characters.
+char* v6_text(const Bytes& bytes, char* out) {
+  std::array<unsigned, 8> groups;
+  for (std::size_t i = 0; i < groups.size(); ++i)
+    groups[i] = static_cast<unsigned>(bytes[2 * i] << 8 | bytes[2 * i + 1]);
+  std::size_t gap = groups.size(), gap_length = 1;
+  for (std::size_t i = 0, run = 0; i < groups.size(); ++i) {
+    run = groups[i] == 0 ? run + 1 : 0;
+    if (run <= gap_length) continue;
+    gap_length = run;
+    gap = i + 1 - run;
+  }
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    if (i == gap) {
+      *out++ = ':';
+      i += gap_length - 1;
+      if (i + 1 == groups.size()) *out++ = ':';
+      continue;
+    }
+    if (i > 0) *out++ = ':';
+    out = std::to_chars(out, out + 4, groups[i], 16).ptr;
+  }
+  return out;
 }
 
 std::string_view without_brackets(std::string_view text) {
@@ -112,22 +140,27 @@ bool IpAddress::is_loopback() const {
 }
 
 std::uint32_t IpAddress::v4_value() const {
-  return static_cast<std::uint32_t>(big_endian(bytes_, 12, 4));
+  return static_cast<std::uint32_t>(low());
 }
 
 std::uint64_t IpAddress::high() const {
-  return big_endian(bytes_, 0, 8);
+  return big_endian(bytes_.data());
 }
 
 std::uint64_t IpAddress::low() const {
-  return big_endian(bytes_, 8, 8);
+  return big_endian(bytes_.data() + 8);
 }
 
+// By hand, not by inet_ntop(3), which takes a microsecond: these texts are parts of limiter keys.
 std::string IpAddress::to_string() const {
   char text[INET6_ADDRSTRLEN];
-  const char* written = v4_ ? inet_ntop(AF_INET, bytes_.data() + 12, text, sizeof text)
-                            : inet_ntop(AF_INET6, bytes_.data(), text, sizeof text);
-  return written;
+  if (!v4_) return {text, v6_text(bytes_, text)};
+  char* end = text;
+  for (std::size_t i = 12; i < bytes_.size(); ++i) {
+    if (i > 12) *end++ = '.';
+    end = std::to_chars(end, std::end(text), bytes_[i]).ptr;
+  }
+  return {text, end};
 }
 
 Result<IpPrefix> IpPrefix::parse(std::string_view text) {
@@ -157,14 +190,12 @@ Result<IpPrefix> IpPrefix::parse(std::string_view text) {
 
 IpPrefix IpPrefix::of(const IpAddress& address, int length) {
   length = std::clamp(length, 0, address.width());
-  Bytes bytes;
-  for (std::size_t i = 0; i < 8; ++i) {
-    bytes[i] = static_cast<std::uint8_t>(address.high() >> (56 - 8 * i));
-    bytes[8 + i] = static_cast<std::uint8_t>(address.low() >> (56 - 8 * i));
+  Bytes bytes = address.bytes();
+  int left = address.is_v4() ? kMappedBits + length : length;
+  for (std::uint8_t& byte : bytes) {
+    if (left < 8) byte &= static_cast<std::uint8_t>(0xff00 >> std::max(left, 0));
+    left -= 8;
   }
-  const int first = address.is_v4() ? kMappedBits + length : length;
-  for (int bit = first; bit < 128; ++bit)
-    bytes[static_cast<std::size_t>(bit / 8)] &= static_cast<std::uint8_t>(~(0x80 >> bit % 8));
   // Cutting never makes an IPv6 address a mapped one: that has ones in bits 80 to 95, and clearing
   // bits below those makes no ones.
   return IpPrefix(IpAddress::from_v6(bytes), length);

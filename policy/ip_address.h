@@ -40,6 +40,8 @@ class IpAddress {
   std::uint64_t high() const;
   std::uint64_t low() const;
 
+  const std::array<std::uint8_t, 16>& bytes() const { return bytes_; }  // network order, as above
+
   std::string to_string() const;  // dotted quad, or RFC 5952
 
   friend auto operator<=>(const IpAddress&, const IpAddress&) = default;

@@ -2,34 +2,55 @@
 #include "policy/mitigation_set.h"
 
 #include <algorithm>
-#include <map>
+#include <bit>
+#include <functional>
+#include <limits>
+
+#include "policy/rule_table.h"
+#include "policy/target_index.h"
 
 namespace ipmit::policy {
 
 struct MitigationSet::Impl {
-  struct Entry {
-    RuleId rule;
-    Target target;
+  struct PackedExemption {
+    std::int64_t ends_ms;
+    std::uint32_t text;
+    std::uint32_t text_length;
   };
-  std::vector<Mitigation> mitigations;
-  std::vector<Entry> targets;
-  std::vector<Exemption> exemptions;
-  std::vector<std::string> exempt_texts;
+  RuleTable rules;
+  TargetIndex targets;  // id: RuleId
+  std::vector<PackedExemption> exemptions;
+  TargetIndex exempt_targets;  // id: index in `exemptions`
+  TextArena arena;
   std::uint64_t revision = 0;
+
+  bool was_found(RuleId rule, const Match* begin, const std::vector<Match>& out) const {
+    return rules.has_several_targets(rule) &&
+           std::any_of(begin, out.data() + out.size(),
+                       [&](const Match& match) { return match.rule == rule; });
+  }
 };
 
 namespace {
 
-// How near a target is to the message, higher is nearer; 0: it does not match.
-int nearness(const Target& target, const IpAddress* client, std::string_view user,
-             std::string_view domain) {
-  if (const IpPrefix* prefix = target.prefix())
-    return client != nullptr && prefix->contains(*client) ? 2000 + prefix->length() : 0;
-  if (const SaslUser* wanted = target.user())
-    return !user.empty() && wanted->name == user ? 1000 : 0;
-  const DomainPattern& pattern = *target.domain();
-  if (domain.empty() || !pattern.matches(domain)) return 0;
-  return 1 + static_cast<int>(pattern.domain().text().size());
+// For each mitigation, whether it is the last of its name.
+std::vector<bool> last_of_name(const std::vector<Mitigation>& mitigations) {
+  std::vector<bool> last(mitigations.size());
+  const std::size_t slots = std::bit_ceil(mitigations.size() * 2 + 1);
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> seen(slots);  // hash, index + 1; 0: free
+  for (std::size_t i = mitigations.size(); i > 0; --i) {
+    const std::string& name = mitigations[i - 1].name;
+    const std::size_t hash = std::hash<std::string>{}(name);
+    const auto high = static_cast<std::uint32_t>(hash >> 32);
+    std::size_t at = hash & (slots - 1);
+    while (seen[at].second != 0 &&
+           (seen[at].first != high || mitigations[seen[at].second - 1].name != name))
+      at = (at + 1) & (slots - 1);
+    if (seen[at].second != 0) continue;
+    seen[at] = {high, static_cast<std::uint32_t>(i)};
+    last[i - 1] = true;
+  }
+  return last;
 }
 
 }  // namespace
@@ -41,23 +62,33 @@ std::shared_ptr<const MitigationSet> MitigationSet::build(const Source& source) 
   auto set = std::make_shared<MitigationSet>();
   Impl& impl = *set->impl_;
   impl.revision = source.revision;
-  std::map<std::string_view, std::size_t> last;
-  for (std::size_t i = 0; i < source.mitigations.size(); ++i) last[source.mitigations[i].name] = i;
+
+  TargetIndex::Builder targets;
+  RuleTable::Builder rules(source.mitigations.size(), impl.arena);
+  const std::vector<bool> last = last_of_name(source.mitigations);
   for (std::size_t i = 0; i < source.mitigations.size(); ++i) {
-    const Mitigation& mitigation = source.mitigations[i];
-    if (last[mitigation.name] != i) continue;
-    for (const Target& target : mitigation.targets)
-      impl.targets.push_back({static_cast<RuleId>(impl.mitigations.size()), target});
-    impl.mitigations.push_back(mitigation);
+    if (!last[i]) continue;
+    const RuleId id = rules.add(source.mitigations[i]);
+    for (const Target& target : source.mitigations[i].targets) targets.add(target, id);
   }
-  impl.exemptions = source.exemptions;
-  for (const Exemption& exemption : impl.exemptions)
-    impl.exempt_texts.push_back(exemption.target.to_string());
+  impl.rules = rules.build();
+  impl.targets = targets.build(impl.arena);
+
+  TargetIndex::Builder exempt;
+  for (const Exemption& exemption : source.exemptions) {
+    const std::string text = exemption.target.to_string();
+    exempt.add(exemption.target, static_cast<std::uint32_t>(impl.exemptions.size()));
+    impl.exemptions.push_back({exemption.ends ? exemption.ends->time_since_epoch().count()
+                                              : std::numeric_limits<std::int64_t>::max(),
+                               impl.arena.add(text), static_cast<std::uint32_t>(text.size())});
+  }
+  impl.exempt_targets = exempt.build(impl.arena);
+  impl.arena.shrink();
   return set;
 }
 
 std::size_t MitigationSet::size() const {
-  return impl_->mitigations.size();
+  return impl_->rules.size();
 }
 std::size_t MitigationSet::exemption_count() const {
   return impl_->exemptions.size();
@@ -66,68 +97,53 @@ std::uint64_t MitigationSet::revision() const {
   return impl_->revision;
 }
 std::size_t MitigationSet::memory_bytes() const {
-  return impl_->mitigations.size() * sizeof(Mitigation) +
-         impl_->targets.size() * sizeof(Impl::Entry) + impl_->exemptions.size() * sizeof(Exemption);
+  return sizeof(Impl) + impl_->rules.memory_bytes() + impl_->targets.memory_bytes() +
+         impl_->exempt_targets.memory_bytes() + impl_->arena.memory_bytes() +
+         impl_->exemptions.capacity() * sizeof(Impl::PackedExemption);
 }
 
 MitigationSet::Rule MitigationSet::rule(RuleId id) const {
-  const Mitigation& m = impl_->mitigations[id];
-  return {.name = m.name,
-          .reason = m.reason,
-          .reply_code = m.reply_code,
-          .reply_enhanced = m.reply_enhanced,
-          .reply_text = m.reply_text,
-          .reroute_transport = m.reroute_transport,
-          .action = m.action,
-          .mode = m.mode,
-          .priority = m.priority,
-          .starts = m.starts,
-          .ends = m.ends,
-          .rate_limit = m.rate_limit,
-          .scope = m.scope.empty() ? nullptr : &m.scope};
+  return impl_->rules.rule(id, impl_->arena);
 }
 
 std::optional<RuleId> MitigationSet::find(std::string_view name) const {
-  for (std::size_t i = 0; i < impl_->mitigations.size(); ++i)
-    if (impl_->mitigations[i].name == name) return static_cast<RuleId>(i);
+  for (std::size_t id = 0; id < size(); ++id)
+    if (impl_->rules.name(static_cast<RuleId>(id), impl_->arena) == name)
+      return static_cast<RuleId>(id);
   return std::nullopt;
 }
 
 std::string MitigationSet::target_text(std::uint32_t target) const {
-  return impl_->targets[target].target.to_string();
+  return impl_->targets.text(target, impl_->arena);
 }
 
 void MitigationSet::find(const IpAddress* client, std::string_view sasl_user,
                          std::string_view sender_domain, std::vector<Match>& out) const {
-  RuleId current = 0;
-  int best = 0;
-  for (std::size_t i = 0; i < impl_->targets.size(); ++i) {
-    const Impl::Entry& entry = impl_->targets[i];
-    if (entry.rule != current) best = 0;
-    current = entry.rule;
-    const int near = nearness(entry.target, client, sasl_user, sender_domain);
-    if (near <= best) continue;
-    const Match match{entry.rule, static_cast<std::uint32_t>(i)};
-    if (best == 0) {
-      out.push_back(match);
-    } else {
-      out.back() = match;
-    }
-    best = near;
-  }
+  const Impl& impl = *impl_;
+  const std::size_t first = out.size();
+  impl.targets.find(client, sasl_user, sender_domain, impl.arena, [&](TargetIndex::Entry entry) {
+    const RuleId rule = impl.targets.id(entry);
+    if (!impl.was_found(rule, out.data() + first, out)) out.push_back({rule, entry});
+    return true;
+  });
 }
 
 std::optional<std::string_view> MitigationSet::exemption(const IpAddress* client,
                                                          std::string_view sasl_user,
                                                          std::string_view sender_domain,
                                                          TimePoint now) const {
-  for (std::size_t i = 0; i < impl_->exemptions.size(); ++i) {
-    const Exemption& exemption = impl_->exemptions[i];
-    if (exemption.ends && *exemption.ends <= now) continue;
-    if (nearness(exemption.target, client, sasl_user, sender_domain) > 0)
-      return impl_->exempt_texts[i];
-  }
-  return std::nullopt;
+  const Impl& impl = *impl_;
+  const std::int64_t now_ms = now.time_since_epoch().count();
+  std::optional<std::string_view> found;
+  impl.targets.prefetch(client);  // decide() asks find() next
+  impl.exempt_targets.find(client, sasl_user, sender_domain, impl.arena,
+                           [&](TargetIndex::Entry entry) {
+                             const auto& exemption = impl.exemptions[impl.exempt_targets.id(entry)];
+                             if (exemption.ends_ms <= now_ms) return true;
+                             found = impl.arena.view(exemption.text, exemption.text_length);
+                             return false;
+                           });
+  return found;
 }
 
 }  // namespace ipmit::policy
