@@ -94,8 +94,16 @@ MilterReply MilterClient::rcpt(std::string_view argument, Macros list) {
 }
 
 EomReply MilterClient::eom(Macros list) {
+  send_eom(list);
+  return read_eom();
+}
+
+void MilterClient::send_eom(Macros list) {
   macros('E', list);
   wire_.send('E', {});
+}
+
+EomReply MilterClient::read_eom() {
   EomReply result;
   for (;;) {
     const auto packet = wire_.receive(patience_);

@@ -52,6 +52,8 @@ class MilterClient {
   MilterReply mail(std::string_view argument, Macros macros = {});
   MilterReply rcpt(std::string_view argument, Macros macros = {});
   EomReply eom(Macros macros = {});
+  void send_eom(Macros macros = {});  // the two halves of eom()
+  EomReply read_eom();
   void abort() { wire_.send('A', {}); }
   void quit() { wire_.send('Q', {}); }
   MilterReply read_reply();

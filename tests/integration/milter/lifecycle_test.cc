@@ -48,7 +48,18 @@ TEST_F(Lifecycle, TwoHundredSessionsEndInTheirOwnTime) {
     sessions.push_back(open_session(daemon->address(), "198.51.100.7"));
     ASSERT_EQ(sessions.back().mail("<a@example.com>").command, 'c');
   }
+  constexpr std::size_t kInsideEnd = 20;
+  for (std::size_t i = 0; i < kInsideEnd; ++i) {
+    ASSERT_EQ(sessions[i].rcpt("<b@example.net>").command, 'c');
+  }
+  for (std::size_t i = 0; i < kInsideEnd; ++i) sessions[i].send_eom({{"i", "Q"}});
   daemon->process().signal(SIGTERM);
+  for (std::size_t i = 0; i < kInsideEnd; ++i) {
+    const EomReply answer = sessions[i].read_eom();
+    EXPECT_EQ(answer.reply.command, 'c');
+    EXPECT_EQ(answer.edits.size(), 1U);
+    ASSERT_EQ(sessions[i].mail("<a@example.com>").command, 'c');
+  }
   ASSERT_TRUE(logged(*daemon, "event=drain_started reason=signal open_sessions=200"))
       << daemon->log();
   EXPECT_EQ(daemon->http("GET", "/readyz").status, 503);
