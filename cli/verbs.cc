@@ -30,6 +30,10 @@ std::span<const Verb> all_verbs() {
            declare_export},
       Verb{"migrate", "Bring the schema of the store up to date", Needs::kSettings,
            declare_migrate},
+      Verb{"parse mail", "What mails report: bounces, complaints, automatic replies",
+           Needs::kNothing, declare_parse_mail},
+      Verb{"parse text", "The class of an SMTP reply, and the rule that decides", Needs::kNothing,
+           declare_parse_text},
       Verb{"completion", "Print the completion script of a shell", Needs::kNothing,
            declare_completion},
   };

@@ -27,6 +27,8 @@ Run declare_settings(VerbParser& parser);
 Run declare_migrate(VerbParser& parser);
 Run declare_import(VerbParser& parser);
 Run declare_export(VerbParser& parser);
+Run declare_parse_mail(VerbParser& parser);
+Run declare_parse_text(VerbParser& parser);
 Run declare_completion(VerbParser& parser);
 
 }  // namespace ipmit::cli

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <memory>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "cli/bounce_rules_file.h"
+#include "cli/records.h"
+#include "cli/target_match.h"
+#include "cli/verbs.h"
+#include "common/json_text.h"
+#include "events/mail_report.h"
+
+namespace ipmit::cli {
+namespace {
+
+struct Options {
+  std::vector<std::string> files;
+  std::string rules;
+};
+
+void add_result(std::string& line, const events::MailResult& result) {
+  common::JsonObjectText object(line);
+  object.text("kind", events::to_string(result.kind));
+  object.text("status", result.status);
+  object.text("replycode", result.reply);
+  object.text("class", policy::to_string(result.bounce_class));
+  object.boolean("hardbounce", result.hard);
+  object.text("recipient", result.recipient);
+  object.text("action", result.action);
+  object.text("feedbacktype", result.feedback_type);
+  object.text("addresser", result.sender);
+  object.text("messageid", result.message_id);
+  object.text("rule", result.rule);
+  object.text("stage", policy::to_string(result.stage));
+  object.text("diagnostic", result.diagnostic);
+  object.text("queueid", result.queue_id);
+  object.text("reportingmta", result.reporting_mta);
+  object.text("remotemta", result.remote_mta);
+  object.text("sourceaddress", result.source_address);
+  object.text("date", result.date);
+  std::string derived = "[";
+  for (const std::string& field : result.derived)
+    derived += (derived.size() > 1 ? "," : "") + json_string(field);
+  object.raw("derived", derived + "]");
+  object.finish();
+}
+
+std::string to_json(const std::string& file, const events::MailReport& report) {
+  std::string results = "[";
+  for (const events::MailResult& result : report.results) {
+    if (results.size() > 1) results += ',';
+    add_result(results, result);
+  }
+  std::string line;
+  common::JsonObjectText object(line);
+  object.text("file", file);
+  object.boolean("cut", report.cut);
+  object.raw("results", results + "]");
+  object.finish();
+  return line;
+}
+
+ExitCode run_parse_mail(Context& context, const Options& options) {
+  const auto rules = load_bounce_rules(options.rules, context.in);
+  if (!rules) return context.bad_input(rules.problem());
+  ExitCode code = kOk;
+  for (const std::string& file : options.files) {
+    const auto bytes = read_whole(file, context.in);
+    if (!bytes) {
+      code = context.bad_input(bytes.problem());
+      continue;
+    }
+    context.out << to_json(file, events::parse_mail(*bytes, *rules)) << '\n';
+  }
+  return code;
+}
+
+}  // namespace
+
+Run declare_parse_mail(VerbParser& parser) {
+  auto options = std::make_shared<Options>();
+  parser.positional("FILE", options->files, "mails, one a file; - is stdin", Need::kRequired);
+  parser.option("--rules", options->rules, "bounce rules to use instead of the built-in ones");
+  parser.examples("ipmitctl parse mail Maildir/new/*");
+  return [options](Context& context) { return run_parse_mail(context, *options); };
+}
+
+}  // namespace ipmit::cli

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <istream>
+#include <memory>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "cli/bounce_rules_file.h"
+#include "cli/verbs.h"
+#include "common/json_text.h"
+#include "events/mail_report.h"
+
+namespace ipmit::cli {
+namespace {
+
+struct Options {
+  std::vector<std::string> texts;
+  std::string rules;
+};
+
+void print_verdict(Context& context, const std::string& text, const events::TextVerdict& verdict) {
+  const std::string_view rule = verdict.rule.empty() ? "none" : std::string_view(verdict.rule);
+  if (!context.json()) {
+    context.out << policy::to_string(verdict.bounce_class) << (verdict.hard ? " (hard)" : "")
+                << "  rule " << rule << "  reply " << (verdict.reply.empty() ? "-" : verdict.reply)
+                << "  status " << (verdict.status.empty() ? "-" : verdict.status) << "  stage "
+                << policy::to_string(verdict.stage) << '\n';
+    return;
+  }
+  std::string line;
+  common::JsonObjectText object(line);
+  object.always_text("text", text);
+  object.text("class", policy::to_string(verdict.bounce_class));
+  object.boolean("hardbounce", verdict.hard);
+  object.text("rule", verdict.rule);
+  object.text("replycode", verdict.reply);
+  object.text("status", verdict.status);
+  object.text("stage", policy::to_string(verdict.stage));
+  object.finish();
+  context.out << line << '\n';
+}
+
+// Texts of the command line, or the lines of standard input.
+ExitCode run_parse_text(Context& context, const Options& options) {
+  const auto rules = load_bounce_rules(options.rules, context.in);
+  if (!rules) return context.bad_input(rules.problem());
+  for (const std::string& text : options.texts)
+    print_verdict(context, text, events::parse_text(text, *rules));
+  if (!options.texts.empty()) return kOk;
+  for (std::string line; std::getline(context.in, line);)
+    print_verdict(context, line, events::parse_text(line, *rules));
+  return kOk;
+}
+
+}  // namespace
+
+Run declare_parse_text(VerbParser& parser) {
+  auto options = std::make_shared<Options>();
+  parser.positional("TEXT", options->texts, "SMTP replies or diagnostic texts; none: lines of stdin",
+                    Need::kOptional);
+  parser.option("--rules", options->rules, "bounce rules to use instead of the built-in ones");
+  parser.examples("ipmitctl parse text '550 5.1.1 <user@example.net>: Recipient address rejected'");
+  return [options](Context& context) { return run_parse_text(context, *options); };
+}
+
+}  // namespace ipmit::cli

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "events/bounce_address.h"
+
+#include "events/bounce_text.h"
+
+namespace ipmit::events {
+namespace {
+
+constexpr std::size_t kMaxAddress = 320;  // RFC 3696 erratum 1690: 64 + 1 + 255
+
+bool is_alnum(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+bool is_local_char(char c) {
+  return is_alnum(c) || static_cast<unsigned char>(c) >= 0x80 ||
+         std::string_view(".!#$%&*+/=?^_{|}~-").find(c) != std::string_view::npos;
+}
+bool is_domain_char(char c) {
+  return is_alnum(c) || c == '-' || c == '.' || c == '_' || static_cast<unsigned char>(c) >= 0x80;
+}
+
+std::size_t local_begin(std::string_view text, std::size_t at) {
+  std::size_t begin = at;
+  if (at > 1 && text[at - 1] == '"') {  // quoted local part
+    const std::size_t quote = text.rfind('"', at - 2);
+    if (quote != std::string_view::npos && at - quote < 66) return quote;
+  }
+  while (begin > 0 && is_local_char(text[begin - 1])) --begin;
+  return begin;
+}
+
+// Where the domain behind `begin` ends: at `begin` if there is none.
+std::size_t domain_end(std::string_view text, std::size_t begin) {
+  if (begin < text.size() && text[begin] == '[') {
+    const std::size_t close = text.find(']', begin);
+    return close == std::string_view::npos || close - begin > 60 ? begin : close + 1;
+  }
+  std::size_t end = begin;
+  while (end < text.size() && is_domain_char(text[end])) ++end;
+  while (end > begin && !is_alnum(text[end - 1]) && static_cast<unsigned char>(text[end - 1]) < 0x80)
+    --end;
+  return end;
+}
+
+}  // namespace
+
+std::optional<FoundAddress> find_address(std::string_view text, std::size_t from) {
+  for (std::size_t at = text.find('@', from); at != std::string_view::npos;
+       at = text.find('@', at + 1)) {
+    std::size_t begin = local_begin(text, at);
+    std::size_t end = domain_end(text, at + 1);
+    if (begin < from || begin == at || end == at + 1 || end - begin > kMaxAddress) continue;
+    FoundAddress found{begin, end, std::string(text.substr(begin, end - begin))};
+    const char open = begin > 0 ? text[begin - 1] : ' ';
+    const char close = end < text.size() ? text[end] : ' ';
+    if ((open == '<' && close == '>') || (open == '"' && close == '"') ||
+        (open == '\'' && close == '\'')) {
+      --found.begin;
+      ++found.end;
+    }
+    return found;
+  }
+  return std::nullopt;
+}
+
+std::string address_of(std::string_view value) {
+  const std::size_t bracket = value.rfind('<');
+  if (bracket != std::string_view::npos)
+    if (auto found = find_address(value, bracket)) return found->address;
+  const auto found = find_address(value);
+  return found ? found->address : std::string();
+}
+
+std::string address_alone(std::string_view value) {
+  value = trim(value);
+  if (const std::size_t semicolon = value.find(';'); semicolon != std::string_view::npos)
+    if (value.substr(0, semicolon).find_first_of("@<|/") == std::string_view::npos)
+      value = trim(value.substr(semicolon + 1));
+  const auto found = find_address(value);
+  if (!found || found->begin != 0) return {};
+  const std::string_view rest = trim(value.substr(found->end));
+  return rest.empty() || rest.front() == '(' || rest.front() == '<' ? found->address
+                                                                    : std::string();
+}
+
+std::string domain_of(std::string_view address) {
+  const std::size_t at = address.rfind('@');
+  return at == std::string_view::npos ? std::string() : to_lower(address.substr(at + 1));
+}
+
+std::string_view local_part_of(std::string_view address) {
+  return address.substr(0, address.rfind('@'));
+}
+
+}  // namespace ipmit::events

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "events/bounce_rules.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "events/bounce_phrases.h"
+#include "events/bounce_text.h"
+
+namespace ipmit::events {
+namespace {
+
+using policy::BounceClass;
+using policy::BounceRule;
+
+constexpr std::size_t kMaxGap = 80;  // characters that a '*' stands for, at most
+constexpr std::size_t kMaxRules = 10000;
+
+std::vector<std::string> pieces_of(std::string_view pattern) {
+  std::vector<std::string> pieces;
+  for (std::size_t start = 0; start <= pattern.size();) {
+    const std::size_t star = std::min(pattern.find('*', start), pattern.size());
+    if (star > start) pieces.emplace_back(pattern.substr(start, star - start));
+    start = star + 1;
+  }
+  return pieces;
+}
+
+// One text or url pattern; equal ones of several rules are one.
+struct Pattern {
+  bool url = false;
+  std::vector<std::string> pieces;
+  std::vector<std::uint32_t> rules;  // that ask for it (not those that ask for its absence)
+
+  const std::string& longest() const {
+    return *std::max_element(pieces.begin(), pieces.end(), [](const auto& a, const auto& b) {
+      return a.size() < b.size();
+    });
+  }
+  // Called when the longest piece is known to be there.
+  bool holds(std::string_view text) const {
+    if (pieces.size() == 1) return true;
+    for (std::size_t at = text.find(pieces[0]); at != std::string_view::npos;
+         at = text.find(pieces[0], at + 1))
+      if (rest_holds(text, at + pieces[0].size())) return true;
+    return false;
+  }
+
+ private:
+  bool rest_holds(std::string_view text, std::size_t at) const {
+    for (std::size_t i = 1; i < pieces.size(); ++i) {
+      const std::size_t found = text.substr(at, kMaxGap + pieces[i].size()).find(pieces[i]);
+      if (found == std::string_view::npos) return false;
+      at += found + pieces[i].size();
+    }
+    return true;
+  }
+};
+
+bool code_matches(std::string_view pattern, std::string_view code) {
+  if (code.empty() || pattern == "none") return code.empty() && pattern == "none";
+  if (pattern.ends_with('*')) {
+    pattern.remove_suffix(1);
+    if (pattern.starts_with('*')) return code.find(pattern.substr(1)) != std::string_view::npos;
+    return code.starts_with(pattern);
+  }
+  if (pattern.starts_with('*')) return code.ends_with(pattern.substr(1));
+  return code == pattern;
+}
+
+bool any_code_matches(const std::vector<std::string>& patterns, std::string_view code) {
+  return patterns.empty() || std::any_of(patterns.begin(), patterns.end(), [&](const auto& pattern) {
+           return code_matches(pattern, code);
+         });
+}
+
+bool host_matches(std::string_view pattern, std::string_view host) {
+  return host.ends_with(pattern) &&
+         (host.size() == pattern.size() || host[host.size() - pattern.size() - 1] == '.');
+}
+
+bool conditions_hold(const BounceRule& rule, const BounceFacts& facts) {
+  if (!any_code_matches(rule.status, facts.status) || !any_code_matches(rule.reply, facts.reply))
+    return false;
+  if (!rule.stage.empty() &&
+      std::find(rule.stage.begin(), rule.stage.end(), facts.stage) == rule.stage.end())
+    return false;
+  return rule.host.empty() || std::any_of(rule.host.begin(), rule.host.end(), [&](const auto& name) {
+           return std::any_of(facts.hosts.begin(), facts.hosts.end(),
+                              [&](const auto& host) { return host_matches(name, host); });
+         });
+}
+
+std::optional<std::string> text_problem(const std::string& pattern) {
+  if (pieces_of(pattern).empty()) return "empty text";
+  if (to_lower(pattern) != pattern) return "text \"" + pattern + "\" is not lower case";
+  if (pattern.find("  ") != std::string::npos)
+    return "text \"" + pattern + "\" has two blanks, which no diagnostic text has after folding";
+  return std::nullopt;
+}
+
+std::optional<std::string> code_problem(const std::string& pattern, std::size_t dots) {
+  if (pattern.empty()) return "empty code";
+  if (pattern == "none") return std::nullopt;
+  const bool known = pattern.find_first_not_of("0123456789.*") == std::string::npos;
+  const auto count = static_cast<std::size_t>(std::count(pattern.begin(), pattern.end(), '.'));
+  if (known && (pattern.find('*') != std::string::npos || count == dots)) return std::nullopt;
+  return "\"" + pattern + "\" is not a code such as " + (dots == 0 ? "550 or 55*" : "5.1.1 or 5.1.*");
+}
+
+std::optional<std::string> rule_problem(const BounceRule& rule) {
+  if (rule.id.empty()) return "no id";
+  if (rule.text.empty() && rule.url.empty() && rule.host.empty() && rule.status.empty() &&
+      rule.reply.empty() && rule.stage.empty())
+    return "no condition";
+  for (const auto* list : {&rule.text, &rule.not_text, &rule.url})
+    for (const auto& pattern : *list)
+      if (auto problem = text_problem(pattern)) return problem;
+  for (const auto& pattern : rule.status)
+    if (auto problem = code_problem(pattern, 2)) return problem;
+  for (const auto& pattern : rule.reply)
+    if (auto problem = code_problem(pattern, 0)) return problem;
+  for (const auto& host : rule.host)
+    if (host.empty() || to_lower(host) != host) return "host \"" + host + "\" is not lower case";
+  return std::nullopt;
+}
+
+}  // namespace
+
+struct BounceRules::Compiled {
+  std::vector<BounceRule> rules;
+  std::vector<Pattern> patterns;
+  std::map<std::pair<bool, std::string>, std::uint32_t> pattern_ids;
+  std::vector<std::uint32_t> of_codes;  // rules without text and url, in order
+  std::unique_ptr<PhraseIndex> index;   // phrase i: longest piece of pattern i
+
+  std::uint32_t pattern(bool url, const std::string& text) {
+    const auto [entry, added] =
+        pattern_ids.try_emplace({url, text}, static_cast<std::uint32_t>(patterns.size()));
+    if (added) patterns.push_back({url, pieces_of(text), {}});
+    return entry->second;
+  }
+
+  void build() {
+    for (std::uint32_t i = 0; i < rules.size(); ++i) {
+      const BounceRule& rule = rules[i];
+      for (const auto& text : rule.text) patterns[pattern(false, text)].rules.push_back(i);
+      for (const auto& text : rule.url) patterns[pattern(true, text)].rules.push_back(i);
+      for (const auto& text : rule.not_text) pattern(false, text);
+      if (rule.text.empty() && rule.url.empty()) of_codes.push_back(i);
+    }
+    std::vector<std::string_view> phrases;
+    phrases.reserve(patterns.size());
+    for (const Pattern& entry : patterns) phrases.push_back(entry.longest());
+    index = std::make_unique<PhraseIndex>(phrases);
+  }
+
+  bool has(const std::vector<char>& found, bool url, const std::string& text) const {
+    const auto entry = pattern_ids.find({url, text});
+    return entry != pattern_ids.end() && found[entry->second] == 1;
+  }
+  bool any(const std::vector<char>& found, bool url, const std::vector<std::string>& texts) const {
+    return std::any_of(texts.begin(), texts.end(),
+                       [&](const auto& text) { return has(found, url, text); });
+  }
+
+  // The first rule in order whose wording and other conditions hold.
+  const BounceRule* by_text(std::string_view raw, const BounceFacts& facts) const {
+    if (raw.empty()) return nullptr;
+    const NormalText text = normalize_diagnostic(raw);
+    std::vector<char> found(patterns.size(), 0);
+    const auto mark = [&](bool url, std::string_view where) {
+      index->search(where, [&](std::uint32_t id) {
+        if (found[id] == 0 && patterns[id].url == url) found[id] = patterns[id].holds(where) ? 1 : 2;
+      });
+    };
+    mark(false, text.words);
+    mark(true, text.urls);
+    std::vector<std::uint32_t> candidates;
+    for (std::size_t id = 0; id < patterns.size(); ++id)
+      if (found[id] == 1)
+        candidates.insert(candidates.end(), patterns[id].rules.begin(), patterns[id].rules.end());
+    std::sort(candidates.begin(), candidates.end());
+    for (const std::uint32_t i : candidates) {
+      const BounceRule& rule = rules[i];
+      if ((rule.text.empty() || any(found, false, rule.text)) &&
+          (rule.url.empty() || any(found, true, rule.url)) && !any(found, false, rule.not_text) &&
+          conditions_hold(rule, facts))
+        return &rule;
+    }
+    return nullptr;
+  }
+};
+
+BounceRules::BounceRules(std::unique_ptr<const Compiled> compiled)
+    : compiled_(std::move(compiled)) {}
+BounceRules::BounceRules(BounceRules&&) noexcept = default;
+BounceRules& BounceRules::operator=(BounceRules&&) noexcept = default;
+BounceRules::~BounceRules() = default;
+
+common::Result<BounceRules> BounceRules::compile(std::vector<BounceRule> rules) {
+  if (rules.size() > kMaxRules) return common::Problem{"more than 10000 rules"};
+  std::set<std::string_view> ids;
+  for (const BounceRule& rule : rules) {
+    auto problem = rule_problem(rule);
+    if (!problem && !ids.insert(rule.id).second) problem = "the id is taken by an earlier rule";
+    if (problem)
+      return common::Problem{"line " + std::to_string(rule.line) + ", rule " + rule.id + ": " +
+                             *problem};
+  }
+  auto compiled = std::make_unique<Compiled>();
+  compiled->rules = std::move(rules);
+  compiled->build();
+  return BounceRules(std::move(compiled));
+}
+
+BounceVerdict BounceRules::classify(const BounceFacts& facts) const {
+  const BounceRule* rule = compiled_->by_text(facts.text, facts);
+  if (rule == nullptr) rule = compiled_->by_text(facts.more_text, facts);
+  for (std::size_t i = 0; rule == nullptr && i < compiled_->of_codes.size(); ++i) {
+    const BounceRule& candidate = compiled_->rules[compiled_->of_codes[i]];
+    if (conditions_hold(candidate, facts)) rule = &candidate;
+  }
+  if (rule == nullptr) return {};
+  return {rule->bounce_class, rule->id};
+}
+
+std::size_t BounceRules::size() const { return compiled_->rules.size(); }
+
+bool is_hard(BounceClass bounce_class) {
+  return bounce_class == BounceClass::kHardUser || bounce_class == BounceClass::kHardDomain;
+}
+
+}  // namespace ipmit::events

@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "events/mail_report.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "events/auto_reply.h"
+#include "events/bounce_address.h"
+#include "events/bounce_parts.h"
+#include "events/bounce_text.h"
+#include "events/bounce_text_report.h"
+#include "events/trace_token.h"
+
+namespace ipmit::events {
+namespace {
+
+using policy::BounceClass;
+using policy::SmtpStage;
+
+std::string message_id_of(std::string_view value) {
+  value = trim(value);
+  if (const std::size_t open = value.find('<'); open != std::string_view::npos) {
+    value.remove_prefix(open + 1);
+    value = value.substr(0, value.find('>'));
+  }
+  return std::string(value.substr(0, 998));
+}
+
+std::string limited(std::string_view text) {
+  return std::string(trim(text).substr(0, kMaxDiagnostic));
+}
+
+// Joined lines of a quoted transcript: the reply without its "<<< " marks.
+std::string one_line(std::string_view text) {
+  std::string out;
+  for (const std::string_view raw : split_lines(text)) {
+    std::string_view line = trim(raw);
+    if (line.starts_with("<<<")) line = trim(line.substr(3));
+    if (line.empty() || out.size() > kMaxDiagnostic) continue;
+    if (!out.empty()) out += ' ';
+    out += line;
+  }
+  return out;
+}
+
+class Reporter {
+ public:
+  Reporter(const Mail& mail, ReportParts parts, const BounceRules& rules)
+      : mail_(mail), parts_(std::move(parts)), rules_(rules) {}
+
+  MailReport report() {
+    MailReport out;
+    out.cut = mail_.cut;
+    add_complaints();
+    if (results_.empty()) add_dsns();
+    if (results_.empty()) add_text_bounces();
+    if (results_.empty() && parts_.dsns.empty() && is_auto_reply(mail_.headers)) add_auto_reply();
+    if (results_.size() > kMaxRecipients) results_.resize(kMaxRecipients);
+    if (!results_.empty()) out.kind = results_.front().kind;
+    out.results = std::move(results_);
+    return out;
+  }
+
+ private:
+  // What every result takes from the returned message and the header of the report.
+  MailResult base(MailKind kind) const {
+    MailResult result;
+    result.kind = kind;
+    const MailHeaders& returned = parts_.returned;
+    result.sender = address_of(returned.find("from"));
+    if (result.sender.empty()) result.sender = address_of(returned.find("return-path"));
+    if (result.sender.empty()) result.sender = address_of(mail_.headers.find("to"));
+    result.message_id = message_id_of(returned.find("message-id"));
+    result.trace_token = limited(returned.find(to_lower(kTraceHeader)));
+    return result;
+  }
+
+  void add_complaints() {
+    if (parts_.feedback.empty())
+      if (auto informal = recognise_informal_report(mail_.headers, parts_.returned, parts_.text))
+        parts_.feedback.push_back(std::move(*informal));
+    for (FeedbackReport& feedback : parts_.feedback) {
+      derive_from(feedback, parts_.returned);
+      if (feedback.original_rcpt_to.empty()) feedback.original_rcpt_to.emplace_back();
+      for (const std::string& recipient : feedback.original_rcpt_to) {
+        MailResult result = base(MailKind::kComplaint);
+        result.bounce_class = BounceClass::kComplaint;
+        result.recipient = recipient;
+        result.feedback_type = feedback.feedback_type;
+        if (parts_.returned.empty()) result.sender = feedback.original_mail_from;
+        result.reporting_mta = feedback.reporting_mta;
+        result.source_address = feedback.source_ip;
+        result.date = feedback.arrival_date;
+        result.derived = feedback.derived;
+        results_.push_back(std::move(result));
+      }
+    }
+  }
+
+  void add_dsns() {
+    if (parts_.dsns.empty()) return;
+    const std::vector<TextRecipient> named = read_text_report(parts_.text);
+    for (const DsnReport& dsn : parts_.dsns) {
+      for (const DsnRecipient& to : dsn.recipients) add_dsn_recipient(dsn, to, named);
+      if (dsn.recipients.empty() && parts_.dsns.size() == 1) add_unspecific(dsn);
+    }
+  }
+
+  // A report that names no recipient: the message it returns does.
+  void add_unspecific(const DsnReport& dsn) {
+    MailResult result = base(MailKind::kBounce);
+    result.recipient = other_recipient({});
+    if (result.recipient.empty()) return;
+    describe(result, dsn);
+    result.action = "failed";
+    decide(result, {}, parts_.text);
+    results_.push_back(std::move(result));
+  }
+
+  static void describe(MailResult& result, const DsnReport& dsn) {
+    result.queue_id = dsn.queue_id;
+    result.reporting_mta = dsn.reporting_mta;
+    result.date = dsn.arrival_date;
+    if (result.message_id.empty()) result.message_id = message_id_of(dsn.original_message_id);
+  }
+
+  void add_dsn_recipient(const DsnReport& dsn, const DsnRecipient& to,
+                         const std::vector<TextRecipient>& named) {
+    MailResult result = base(MailKind::kBounce);
+    describe(result, dsn);
+    result.recipient = recipient_of(to, named);
+    if (result.recipient.empty()) return;
+    result.remote_mta = to.remote_mta;
+    result.action = action_of(to);
+    result.status = to.status;
+    if (result.action == "delivered" || result.action == "relayed" || result.action == "expanded") {
+      result.kind = MailKind::kAuto;
+      result.bounce_class = BounceClass::kAuto;
+      result.reply = find_codes(to.diagnostic).reply;
+      result.diagnostic = limited(to.diagnostic);
+    } else {
+      decide(result, to.diagnostic, text_about(result.recipient, to, named));
+    }
+    results_.push_back(std::move(result));
+  }
+
+  static std::string action_of(const DsnRecipient& to) {
+    const std::string& action = to.action;
+    if (action == "delayed" || action == "expired") return "delayed";
+    if (action.starts_with("deliver") || action == "success") return "delivered";
+    if (action == "relayed" || action == "expanded") return action;
+    return action.empty() && to.status.starts_with("2.") ? "delivered" : "failed";
+  }
+
+  std::string recipient_of(const DsnRecipient& to, const std::vector<TextRecipient>& named) const {
+    std::string address = address_alone(to.final_recipient);
+    if (address.empty()) address = address_alone(to.original_recipient);
+    if (address.empty()) address = address_alone(to.actual_recipient);
+    if (address.empty()) address = other_recipient(named);
+    if (address.empty()) address = address_of(to.final_recipient);
+    return address;
+  }
+
+  // Where the report itself does not name the recipient in its fields.
+  std::string other_recipient(const std::vector<TextRecipient>& named) const {
+    std::string address = address_of(mail_.headers.find("x-failed-recipients"));
+    if (address.empty() && !named.empty()) address = named.front().address;
+    if (address.empty()) address = address_of(parts_.returned.find("to"));
+    return address;
+  }
+
+  std::string text_about(const std::string& recipient, const DsnRecipient& to,
+                         const std::vector<TextRecipient>& named) const {
+    const std::string final_address = address_alone(to.actual_recipient);
+    for (const TextRecipient& entry : named)
+      if (equals_ignoring_case(entry.address, recipient) ||
+          (!final_address.empty() && equals_ignoring_case(entry.address, final_address)))
+        return entry.text;
+    const bool single = parts_.dsns.size() == 1 && parts_.dsns[0].recipients.size() == 1;
+    return single ? parts_.text : std::string();
+  }
+
+  // Codes, stage and class, from what was said of the recipient.
+  void decide(MailResult& result, std::string_view diagnostic, std::string_view about) {
+    const std::string text = one_line(diagnostic), more = one_line(about);
+    ReplyCodes codes = find_codes(text);
+    const ReplyCodes others = find_codes(more);
+    if (codes.reply.empty()) codes.reply = others.reply;
+    if (codes.status.empty()) codes.status = others.status;
+    if (!codes.status.empty() && (result.status.empty() || !codes.status.ends_with(".0.0")))
+      result.status = codes.status;
+    result.reply = codes.reply;
+    result.stage = find_stage(text);
+    if (result.stage == SmtpStage::kUnknown) result.stage = find_stage(more);
+    result.diagnostic = limited(text.empty() ? more : text);
+    BounceFacts facts;
+    facts.text = text;
+    facts.more_text = more;
+    facts.status = result.status;
+    facts.reply = result.reply;
+    facts.stage = result.stage;
+    if (!result.remote_mta.empty()) facts.hosts.push_back(result.remote_mta);
+    facts.hosts.push_back(domain_of(result.recipient));
+    const BounceVerdict verdict = rules_.classify(facts);
+    result.bounce_class = verdict.bounce_class;
+    result.rule = verdict.rule;
+    result.hard = is_hard(verdict.bounce_class);
+  }
+
+  // Signs that a mail without any DSN is a bounce: who wrote it, what its subject and text say.
+  bool is_text_bounce() const {
+    if (!speaks_of_failure(parts_.text)) return false;
+    if (mail_.headers.has("x-failed-recipients")) return true;
+    const std::string return_path(trim(mail_.headers.find("return-path")));
+    return is_from_mail_system(mail_.headers) || return_path == "<>" ||
+           speaks_of_failure(decode_header(mail_.headers.find("subject")));
+  }
+
+  void add_text_bounces() {
+    if (!is_text_bounce()) return;
+    std::vector<TextRecipient> named = read_text_report(parts_.text);
+    const std::string_view failed = mail_.headers.find("x-failed-recipients");
+    if (find_address(failed)) named = failed_recipients(failed, std::move(named));
+    drop_sender(named);
+    if (named.empty() && parts_.returned_is_part)
+      if (std::string to = address_of(parts_.returned.find("to")); !to.empty())
+        named.push_back({std::move(to), parts_.text, false});
+    for (const TextRecipient& entry : named) {
+      MailResult result = base(MailKind::kBounce);
+      result.recipient = entry.address;
+      result.action = "failed";
+      decide(result, entry.text, parts_.text);
+      results_.push_back(std::move(result));
+    }
+  }
+
+  // The recipients of Exim's and Gmail's header field, each with what the text says of it.
+  static std::vector<TextRecipient> failed_recipients(std::string_view field,
+                                                      std::vector<TextRecipient> named) {
+    std::vector<TextRecipient> out;
+    for (auto found = find_address(field); found && out.size() < kMaxRecipients;
+         found = find_address(field, found->end)) {
+      TextRecipient entry{found->address, {}, true};
+      for (TextRecipient& known : named)
+        if (equals_ignoring_case(known.address, entry.address)) entry.text = std::move(known.text);
+      out.push_back(std::move(entry));
+    }
+    return out;
+  }
+
+  // A report often greets whom it is sent to; only where nobody else is named it is about him.
+  void drop_sender(std::vector<TextRecipient>& named) const {
+    const std::string to = address_of(mail_.headers.find("to"));
+    const auto is_sender = [&](const TextRecipient& entry) {
+      return equals_ignoring_case(entry.address, to);
+    };
+    if (std::all_of(named.begin(), named.end(), is_sender)) return;
+    std::erase_if(named, is_sender);
+  }
+
+  void add_auto_reply() {
+    MailResult result = base(MailKind::kAuto);
+    result.bounce_class = BounceClass::kAuto;
+    result.recipient = address_of(mail_.headers.find("from"));
+    result.sender = address_of(mail_.headers.find("to"));
+    result.message_id = message_id_of(mail_.headers.find("in-reply-to"));
+    if (!result.recipient.empty()) results_.push_back(std::move(result));
+  }
+
+  const Mail& mail_;
+  ReportParts parts_;
+  const BounceRules& rules_;
+  std::vector<MailResult> results_;
+};
+
+}  // namespace
+
+std::string_view to_string(MailKind kind) {
+  switch (kind) {
+    case MailKind::kNone: return "none";
+    case MailKind::kBounce: return "bounce";
+    case MailKind::kComplaint: return "complaint";
+    case MailKind::kAuto: return "auto";
+  }
+  return "none";
+}
+
+MailReport parse_mail(std::string_view bytes, const BounceRules& rules) {
+  const Mail mail = read_mail(bytes);
+  return Reporter(mail, collect_report(mail), rules).report();
+}
+
+TextVerdict parse_text(std::string_view text, const BounceRules& rules) {
+  const ReplyCodes codes = find_codes(text);
+  TextVerdict verdict;
+  verdict.status = codes.status;
+  verdict.reply = codes.reply;
+  verdict.stage = find_stage(text);
+  BounceFacts facts;
+  facts.text = text;
+  facts.status = verdict.status;
+  facts.reply = verdict.reply;
+  facts.stage = verdict.stage;
+  const BounceVerdict by_rule = rules.classify(facts);
+  verdict.bounce_class = by_rule.bounce_class;
+  verdict.rule = by_rule.rule;
+  verdict.hard = is_hard(by_rule.bounce_class);
+  return verdict;
+}
+
+}  // namespace ipmit::events
