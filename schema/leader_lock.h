@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace ipmit::schema {
+
+// Of several controllers one leads: the one that holds this PostgreSQL session-level advisory lock.
+// The server gives it up when the session ends, so a leader that dies is replaced as soon as the
+// server sees its connection gone. One thread at a time; a call blocks for one round trip.
+class LeaderLock {
+ public:
+  // Connects at the first use. `url` "postgresql://…".
+  LeaderLock(std::string url, std::int64_t key);
+  ~LeaderLock();
+  LeaderLock(const LeaderLock&) = delete;
+  LeaderLock& operator=(const LeaderLock&) = delete;
+
+  // true: this instance holds the lock now (also when it held it before). Never waits for another
+  // holder. TransientError: the server is not reachable.
+  bool try_acquire();
+
+  // Asks the server over the session that took the lock. TransientError: that session is gone, and
+  // the lock with it.
+  void check();
+
+  void release();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace ipmit::schema
