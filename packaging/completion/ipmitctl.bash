@@ -24,7 +24,7 @@ _ipmitctl() {
   esac
   local words
   case $verb in
-    '') words='add audit completion doctor drain exempt explain export import list migrate release settings show test validate' ;;
+    '') words='add audit completion doctor drain exempt explain export import list migrate parse release settings show test validate' ;;
     'add'*) words='--action --burst --dry-run --file --for --force --forever --help --limit --name --per --priority --reason --replace --reply-code --reply-enhanced --reply-text --scope-recipient-domain --scope-sender-domain --scope-user --target --transport --unit --until' ;;
     'list'*) words='--action --help --most --origin --prefix --target' ;;
     'show'*) words='--help' ;;
@@ -42,8 +42,11 @@ _ipmitctl() {
     'import'*) words='--help --reason --replace' ;;
     'export'*) words='--help' ;;
     'migrate'*) words='--help' ;;
+    'parse mail'*) words='--help --rules' ;;
+    'parse text'*) words='--help --rules' ;;
     'completion'*) words='--help' ;;
     'exempt'*) words='add remove list' ;;
+    'parse'*) words='mail text' ;;
     *) words='' ;;
   esac
   case "$verb $current" in
