@@ -86,8 +86,9 @@ void run_until_signalled(controller::Controller& leader, const sigset_t& signals
 }
 
 int run(const conf::Settings& settings) {
+  if (!fits_a_controller(settings)) return kBadConfiguration;
   const auto cache = cache_options(settings);
-  if (!cache || !fits_a_controller(settings)) return kBadConfiguration;
+  if (!cache) return kBadConfiguration;
   sigset_t signals;
   sigemptyset(&signals);
   for (const int signal : {SIGTERM, SIGINT}) sigaddset(&signals, signal);
