@@ -34,6 +34,8 @@ std::span<const Verb> all_verbs() {
            Needs::kNothing, declare_parse_mail},
       Verb{"parse text", "The class of an SMTP reply, and the rule that decides", Needs::kNothing,
            declare_parse_text},
+      Verb{"parse log", "Delivery events of a mail log on standard input, as JSON lines",
+           Needs::kNothing, declare_parse_log},
       Verb{"completion", "Print the completion script of a shell", Needs::kNothing,
            declare_completion},
   };

@@ -44,9 +44,10 @@ _ipmitctl() {
     'migrate'*) words='--help' ;;
     'parse mail'*) words='--help --rules' ;;
     'parse text'*) words='--help --rules' ;;
+    'parse log'*) words='--help --lines --year --zone' ;;
     'completion'*) words='--help' ;;
     'exempt'*) words='add remove list' ;;
-    'parse'*) words='mail text' ;;
+    'parse'*) words='mail text log' ;;
     *) words='' ;;
   esac
   case "$verb $current" in
