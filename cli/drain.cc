@@ -56,13 +56,16 @@ ExitCode run_drain(Context& context, const DrainOptions& options) {
   if (endpoint.empty())
     return context.bad_input(
         "drain: milter.metrics_listen is empty, so the milter cannot be asked; send it SIGTERM");
-  const auto reply = http_request(endpoint, "POST", "/drain", kRequest);
-  if (!reply)
+  if (phase(endpoint) == Phase::kGone)
     return context.environment("no milter answers at " + endpoint +
                                " (milter.metrics_listen); is it running?");
-  if (reply->status != 202)
+  // A milter without open sessions may be gone before its answer is sent: then it did as asked.
+  const auto reply = http_request(endpoint, "POST", "/drain", kRequest);
+  if (reply && reply->status != 202)
     return context.failed("the milter at " + endpoint + " answered " +
                           std::to_string(reply->status));
+  if (!reply && options.no_wait && phase(endpoint) == Phase::kServing)
+    return context.environment("the milter at " + endpoint + " did not answer; try again");
   const bool gone = options.no_wait || wait_until_gone(endpoint, *patience);
   if (!gone)
     return context.failed("sessions are still open after " + common::to_duration_text(*patience) +

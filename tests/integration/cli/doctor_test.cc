@@ -20,7 +20,7 @@ class HostTest : public testing::Test {
 
   void start_postfix(const TempPostfix::Options& options) {
     postfix_ = std::make_unique<TempPostfix>(options);
-    const std::string directory = postfix_->directory().string();
+    const std::string directory = postfix_->directory().path().string();
     config_ = directory + "/ipmit.yaml";
     metrics_port_ = free_port();
     write_file(config_, "store: sqlite:" + directory + "/ipmit.db\nmilter:\n  socket: unix:" +
@@ -62,7 +62,7 @@ class HostTest : public testing::Test {
 TEST_F(HostTest, TheShippedFragmentsPassInAndOutOfAChroot) {
   for (const bool chroot : {false, true}) {
     milter_.reset();
-    start_postfix({.chroot = chroot});
+    start_postfix({.chroot = chroot, .main_cf = {}});
     start_milter();
     const CommandResult result = doctor();
     EXPECT_EQ(result.status, 0) << result.output;
@@ -75,7 +75,7 @@ TEST_F(HostTest, TheShippedFragmentsPassInAndOutOfAChroot) {
 }
 
 TEST_F(HostTest, APostfixThatDoesNotAskIsFoundByItsSettingsAndByTheProbe) {
-  start_postfix({.filtered = false});
+  start_postfix({.filtered = false, .main_cf = {}});
   start_milter();
   const CommandResult result = doctor();
   EXPECT_EQ(result.status, 1) << result.output;
