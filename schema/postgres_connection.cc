@@ -239,8 +239,13 @@ PostgresRows PostgresTransaction::run(const std::string& sql,
                                       const std::vector<PostgresParameter>& parameters) {
   std::vector<const char*> texts;
   texts.reserve(parameters.size());
-  for (const PostgresParameter& parameter : parameters)
+  for (const PostgresParameter& parameter : parameters) {
+    // It would be cut there without a word.
+    if (parameter && parameter->find('\0') != std::string::npos)
+      throw PermanentError(connection_.place() +
+                           ": a text with a zero byte, which it can not hold");
     texts.push_back(parameter ? parameter->c_str() : nullptr);
+  }
   return guarded(connection_, [&] {
     auto result = impl_->work->exec_params(sql, pqxx::prepare::make_dynamic_params(texts));
     return PostgresRows(

@@ -91,8 +91,7 @@ std::uint64_t SqliteStore::take_revision() {
 }
 
 // Writes the audit row of the revision taken last.
-std::uint64_t SqliteStore::record(const Entry& entry, std::string_view before,
-                                  std::string_view after) {
+void SqliteStore::record(const Entry& entry, std::string_view before, std::string_view after) {
   const std::int64_t revision = connection_->value("SELECT revision FROM state");
   connection_
       ->prepare(
@@ -101,7 +100,6 @@ std::uint64_t SqliteStore::record(const Entry& entry, std::string_view before,
       .with(revision, entry.now, entry.note.who, entry.note.why, entry.operation, entry.kind,
             entry.subject, before, after)
       .run();
-  return static_cast<std::uint64_t>(revision);
 }
 
 void SqliteStore::remove(const Found& found, const Entry& entry) {

@@ -64,7 +64,7 @@ class SqliteStore : public Store {
   std::optional<Found> find_row(std::string_view name);
   bool is_held_off(const std::vector<policy::Target>& targets, TimePoint now);
   void write_row(const policy::Mitigation& mitigation);
-  std::uint64_t record(const Entry& entry, std::string_view before, std::string_view after);
+  void record(const Entry& entry, std::string_view before, std::string_view after);
   void remove(const Found& found, const Entry& entry);
   std::uint64_t take_revision();
   std::size_t expire_mitigations(TimePoint now, std::size_t most);

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <random>
 #include <system_error>
+#include <tuple>
 #include <utility>
 
 #include <sys/stat.h>

@@ -363,6 +363,14 @@ TEST_F(Postgres, UnreachableIsTransientAndNamesThePlaceWithoutPassword) {
   EXPECT_EQ(text.find('\n'), std::string::npos) << text;
 }
 
+TEST_F(Postgres, ZeroByteIsRefusedNotCut) {
+  PostgresStore store = open();
+  Mitigation mitigation = make_mitigation("m", "192.0.2.1");
+  mitigation.evidence = std::string("before\0after", 12);
+  EXPECT_THROW(store.put(mitigation, PutMode::kAddOnly, kNote, kNoon), PermanentError);
+  EXPECT_EQ(store.revision(), 0U);
+}
+
 TEST_F(Postgres, NewEpochLetsEveryReaderLoadAnew) {
   PostgresStore store = open();
   put(store, "m");
