@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <iterator>
 #include <memory>
 #include <ostream>
 #include <string>
@@ -10,6 +12,7 @@
 #include "cli/verbs.h"
 #include "common/json_text.h"
 #include "events/mail_report.h"
+#include "events/mime_part.h"
 
 namespace ipmit::cli {
 namespace {
@@ -71,7 +74,13 @@ ExitCode run_parse_mail(Context& context, const Options& options) {
       code = context.bad_input(bytes.problem());
       continue;
     }
-    context.out << to_json(file, events::parse_mail(*bytes, *rules)) << '\n';
+    events::MailReport all;
+    for (const std::string_view mail : events::split_mbox(*bytes)) {
+      events::MailReport report = events::parse_mail(mail, *rules);
+      all.cut = all.cut || report.cut;
+      std::move(report.results.begin(), report.results.end(), std::back_inserter(all.results));
+    }
+    context.out << to_json(file, all) << '\n';
   }
   return code;
 }

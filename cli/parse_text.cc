@@ -56,8 +56,8 @@ ExitCode run_parse_text(Context& context, const Options& options) {
 
 Run declare_parse_text(VerbParser& parser) {
   auto options = std::make_shared<Options>();
-  parser.positional("TEXT", options->texts, "SMTP replies or diagnostic texts; none: lines of stdin",
-                    Need::kOptional);
+  parser.positional("TEXT", options->texts,
+                    "SMTP replies or diagnostic texts; none: lines of stdin", Need::kOptional);
   parser.option("--rules", options->rules, "bounce rules to use instead of the built-in ones");
   parser.examples("ipmitctl parse text '550 5.1.1 <user@example.net>: Recipient address rejected'");
   return [options](Context& context) { return run_parse_text(context, *options); };

@@ -25,7 +25,8 @@ Refusal read_texts(const YamlNode& node, std::vector<std::string>& out) {
     return std::nullopt;
   }
   if (node.kind != YamlNode::Kind::kList)
-    return Refused{node.line, "wants a text or a list of texts, not " + std::string(to_string(node.kind))};
+    return Refused{node.line,
+                   "wants a text or a list of texts, not " + std::string(to_string(node.kind))};
   for (const YamlNode& item : node.items) {
     if (item.kind != YamlNode::Kind::kScalar)
       return Refused{item.line, "wants texts, not " + std::string(to_string(item.kind))};
@@ -61,6 +62,8 @@ Refusal read_member(const YamlMember& member, BounceRule& rule, bool& has_class)
   if (member.key == "status") return read_texts(value, rule.status);
   if (member.key == "reply") return read_texts(value, rule.reply);
   if (member.key == "stage") return read_stages(value, rule.stage);
+  if (member.key == "confirm_status") return read_texts(value, rule.confirm_status);
+  if (member.key == "confirm_stage") return read_stages(value, rule.confirm_stage);
   if (member.key == "class") {
     has_class = true;
     return read_class(value, rule.bounce_class);
@@ -73,7 +76,8 @@ Refusal read_member(const YamlMember& member, BounceRule& rule, bool& has_class)
 }
 
 Refusal read_rule(const YamlNode& node, std::vector<BounceRule>& rules) {
-  if (node.kind != YamlNode::Kind::kMap) return Refused{node.line, "a rule is a map with id and class"};
+  if (node.kind != YamlNode::Kind::kMap)
+    return Refused{node.line, "a rule is a map with id and class"};
   BounceRule rule;
   rule.line = node.line;
   bool has_class = false;

@@ -12,40 +12,63 @@ namespace {
 
 bool subject_of_auto_reply(const MailHeaders& mail) {
   static constexpr std::string_view kStarts[] = {
-      "automatic reply", "auto reply", "auto-reply", "autoreply", "auto:", "auto response",
-      "auto-response", "autoresponse", "automated reply", "automated response", "out of office",
-      "out of the office", "out-of-office", "ooo:", "vacation:", "away from", "away until", "automatische antwort",
-      "abwesenheit", "automatische abwesenheits", "r\xC3\xA9ponse automatique", "absence du bureau",
-      "respuesta autom\xC3\xA1tica", "fuera de la oficina", "risposta automatica", "fuori sede",
-      "resposta autom\xC3\xA1tica", "automatisch antwoord", "afwezig",
+      "automatic reply",
+      "auto reply",
+      "auto-reply",
+      "autoreply",
+      "auto:",
+      "auto response",
+      "auto-response",
+      "autoresponse",
+      "automated reply",
+      "automated response",
+      "out of office",
+      "out of the office",
+      "out-of-office",
+      "ooo:",
+      "vacation:",
+      "away from",
+      "away until",
+      "automatische antwort",
+      "abwesenheit",
+      "automatische abwesenheits",
+      "r\xC3\xA9ponse automatique",
+      "absence du bureau",
+      "respuesta autom\xC3\xA1tica",
+      "fuera de la oficina",
+      "risposta automatica",
+      "fuori sede",
+      "resposta autom\xC3\xA1tica",
+      "automatisch antwoord",
+      "afwezig",
       "\xD0\xB0\xD0\xB2\xD1\x82\xD0\xBE\xD0\xBE\xD1\x82\xD0\xB2\xD0\xB5\xD1\x82",
       "\xE8\x87\xAA\xE5\x8B\x95\xE5\xBF\x9C\xE7\xAD\x94",
       "\xE8\x87\xAA\xE5\x8B\x95\xE8\xBF\x94\xE4\xBF\xA1",
       "\xE8\x87\xAA\xE5\x8A\xA8\xE5\x9B\x9E\xE5\xA4\x8D"};
   const std::string subject = to_lower(trim(decode_header(mail.find("subject"))));
-  return std::any_of(std::begin(kStarts), std::end(kStarts), [&](std::string_view start) {
-    return subject.starts_with(start);
-  });
+  return std::any_of(std::begin(kStarts), std::end(kStarts),
+                     [&](std::string_view start) { return subject.starts_with(start); });
 }
 
 }  // namespace
 
 bool is_from_mail_system(const MailHeaders& mail) {
   static constexpr std::string_view kNames[] = {
-      "mailer-daemon", "mailerdaemon", "mailer_daemon", "postmaster", "poostmaster", "mail-daemon",
-      "mailer", "mailadmin", "mail-delivery", "maildelivery", "bounce", "bounces", "smtp-daemon"};
+      "mailer-daemon", "mailerdaemon", "mailer_daemon", "postmaster", "post_master",
+      "poostmaster",   "mail-daemon",  "mailer",        "mailadmin",  "mail-delivery",
+      "maildelivery",  "bounce",       "bounces",       "smtp-daemon"};
   const std::string_view from = mail.find("from");
   const std::string address = to_lower(address_of(from));
   const std::string name = to_lower(from);
   const std::string_view local = address.empty() ? std::string_view(name) : local_part_of(address);
   if (std::find(std::begin(kNames), std::end(kNames), local) != std::end(kNames)) return true;
   static constexpr std::string_view kTitles[] = {
-      "mailer-daemon", "mail delivery", "mail deliver", "mailer daemon", "postmaster",
-      "delivery subsystem", "mail system", "mail administrator", "interscan", "mail delivery service"};
+      "mailer-daemon", "mail delivery",        "mail deliver", "mailer daemon",
+      "postmaster",    "delivery subsystem",   "mail system",  "mail administrator",
+      "interscan",     "mail delivery service"};
   return trim(name).empty() || name == "<>" ||
-         std::any_of(std::begin(kTitles), std::end(kTitles), [&](std::string_view title) {
-           return name.find(title) != std::string::npos;
-         });
+         std::any_of(std::begin(kTitles), std::end(kTitles),
+                     [&](std::string_view title) { return name.find(title) != std::string::npos; });
 }
 
 bool is_auto_reply(const MailHeaders& mail) {

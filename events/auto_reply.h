@@ -5,10 +5,10 @@
 
 namespace ipmit::events {
 
-// Whether a mail is an answer that a person's mailbox wrote by itself (RFC 3834: vacation, receipt of
-// a ticket system): told by Auto-Submitted, the older fields, or a subject that only such mails have.
-// False for mail of a mail system (mailer-daemon, postmaster) and for auto-generated mail that answers
-// nobody.
+// Whether a mail is an answer that a person's mailbox wrote by itself (RFC 3834: vacation, receipt
+// of a ticket system): told by Auto-Submitted, the older fields, or a subject that only such mails
+// have. False for mail of a mail system (mailer-daemon, postmaster) and for auto-generated mail
+// that answers nobody.
 bool is_auto_reply(const MailHeaders& mail);
 
 // Whether the mail was written by a mail system: null return path, or a From of mailer-daemon,

@@ -37,7 +37,8 @@ std::size_t domain_end(std::string_view text, std::size_t begin) {
   }
   std::size_t end = begin;
   while (end < text.size() && is_domain_char(text[end])) ++end;
-  while (end > begin && !is_alnum(text[end - 1]) && static_cast<unsigned char>(text[end - 1]) < 0x80)
+  while (end > begin && !is_alnum(text[end - 1]) &&
+         static_cast<unsigned char>(text[end - 1]) < 0x80)
     --end;
   return end;
 }

@@ -23,8 +23,8 @@ std::optional<FoundAddress> find_address(std::string_view text, std::size_t from
 // none.
 std::string address_of(std::string_view value);
 
-// The address of a Final-Recipient field ("rfc822;user@example.net"): nothing may stand beside it but
-// brackets, quotes, a comment behind and a "type;" in front. Empty otherwise.
+// The address of a Final-Recipient field ("rfc822;user@example.net"): nothing may stand beside it
+// but brackets, quotes, a comment behind and a "type;" in front. Empty otherwise.
 std::string address_alone(std::string_view value);
 
 // What stands behind the '@', lower case; empty without one.

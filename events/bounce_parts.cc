@@ -34,19 +34,30 @@ void add_dsn(ReportParts& out, std::string_view text) {
   out.dsns.push_back(std::move(*report));
 }
 
+// The fields stand in the text: what is before them is the report for people.
+void add_embedded_dsn(ReportParts& out, const std::string& plain) {
+  add_dsn(out, plain);
+  const std::string low = to_lower(out.text);
+  for (const std::string_view field : {"\nreporting-mta:", "\nfinal-recipient:"})
+    if (const std::size_t at = low.find(field); at != std::string::npos && at < out.text.size())
+      out.text.resize(at);
+}
+
 struct Entity {
   std::string_view name, text;
 };
-constexpr Entity kEntities[] = {{"&lt;", "<"},   {"&gt;", ">"},    {"&amp;", "&"},  {"&quot;", "\""},
-                                {"&nbsp;", " "}, {"&#39;", "'"},   {"&#43;", "+"},  {"&apos;", "'"},
-                                {"&#64;", "@"},  {"&#160;", " "},  {"&rsquo;", "'"}};
+constexpr Entity kEntities[] = {{"&lt;", "<"},   {"&gt;", ">"},   {"&amp;", "&"},  {"&quot;", "\""},
+                                {"&nbsp;", " "}, {"&#39;", "'"},  {"&#43;", "+"},  {"&apos;", "'"},
+                                {"&#64;", "@"},  {"&#160;", " "}, {"&rsquo;", "'"}};
 
 bool ends_line(std::string_view tag) {
-  static constexpr std::string_view kTags[] = {"br", "p", "/p", "div", "/div", "tr", "/tr", "li",
-                                               "/li", "td", "/td", "h1", "h2", "h3", "hr", "pre"};
+  static constexpr std::string_view kTags[] = {"br",  "p",  "/p",  "div", "/div", "tr",
+                                               "/tr", "li", "/li", "td",  "/td",  "h1",
+                                               "h2",  "h3", "hr",  "pre"};
   const std::string name = to_lower(tag.substr(0, tag.find_first_of(" \t\r\n>")));
-  return std::any_of(std::begin(kTags), std::end(kTags),
-                     [&](std::string_view known) { return name == known || name == std::string(known) + "/"; });
+  return std::any_of(std::begin(kTags), std::end(kTags), [&](std::string_view known) {
+    return name == known || name == std::string(known) + "/";
+  });
 }
 
 }  // namespace
@@ -65,8 +76,9 @@ std::string html_to_text(std::string_view html) {
       if (end == std::string_view::npos) break;
       at = std::min(html.find('>', end), html.size() - 1) + 1;
     } else if (html[at] == '&') {
-      const auto entity = std::find_if(std::begin(kEntities), std::end(kEntities),
-                                       [&](const Entity& e) { return html.substr(at).starts_with(e.name); });
+      const auto entity =
+          std::find_if(std::begin(kEntities), std::end(kEntities),
+                       [&](const Entity& e) { return html.substr(at).starts_with(e.name); });
       const bool known = entity != std::end(kEntities);
       out += known ? entity->text : html.substr(at, 1);
       at += known ? entity->name.size() : 1;
@@ -85,7 +97,8 @@ ReportParts collect_report(const Mail& mail) {
     if (part.type == "message/delivery-status" || part.type == "message/global-delivery-status") {
       add_dsn(out, part.text);
     } else if (part.type == "message/feedback-report") {
-      if (auto report = parse_feedback_report(part.text)) out.feedback.push_back(std::move(*report));
+      if (auto report = parse_feedback_report(part.text))
+        out.feedback.push_back(std::move(*report));
     } else if (is_returned(part.type)) {
       after_returned = true;
       if (out.returned.empty()) out.returned = returned_headers(part.text);
@@ -101,8 +114,9 @@ ReportParts collect_report(const Mail& mail) {
   if (out.returned.empty()) out.returned = returned_headers(split.returned);
   out.text = split.report;
   // A mail whose MIME structure is broken has its parts in the text.
-  if (out.dsns.empty() && (has_line(plain, "final-recipient:") || has_line(plain, "reporting-mta:")))
-    add_dsn(out, plain);
+  if (out.dsns.empty() &&
+      (has_line(plain, "final-recipient:") || has_line(plain, "reporting-mta:")))
+    add_embedded_dsn(out, plain);
   if (out.feedback.empty() && has_line(plain, "feedback-type:")) {
     const std::size_t at = to_lower(plain).find("feedback-type:");
     if (auto report = parse_feedback_report(std::string_view(plain).substr(at)))

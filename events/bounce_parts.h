@@ -15,7 +15,7 @@ struct ReportParts {
   std::string text;             // what is written for people, without the returned message
   std::vector<DsnReport> dsns;  // of message/delivery-status parts, or found in the text
   std::vector<FeedbackReport> feedback;
-  MailHeaders returned;         // header of the message that the report is about; may be empty
+  MailHeaders returned;           // header of the message that the report is about; may be empty
   bool returned_is_part = false;  // as a MIME part of its own
 };
 

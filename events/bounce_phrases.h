@@ -15,7 +15,8 @@ class PhraseIndex {
   // `phrases`: none empty. Phrase i is reported as i; equal phrases may occur more than once.
   explicit PhraseIndex(const std::vector<std::string_view>& phrases);
 
-  // Calls found(phrase) for each phrase that occurs, once per occurrence, in the order of their ends.
+  // Calls found(phrase) for each phrase that occurs, once per occurrence, in the order of their
+  // ends.
   template <typename Found>
   void search(std::string_view text, Found found) const {
     std::uint32_t node = 0;
@@ -29,8 +30,9 @@ class PhraseIndex {
  private:
   std::array<std::uint8_t, 256> column_{};  // bytes that occur in no phrase share column 0
   std::size_t width_ = 1;
-  std::vector<std::uint32_t> next_;       // [node * width_ + column]
-  std::vector<std::uint32_t> first_hit_;  // [node]: nearest node on its suffix chain that ends a phrase
+  std::vector<std::uint32_t> next_;  // [node * width_ + column]
+  std::vector<std::uint32_t>
+      first_hit_;  // [node]: nearest node on its suffix chain that ends a phrase
   std::vector<std::uint32_t> hit_link_;   // [node]: where its suffix chain goes on
   std::vector<std::uint32_t> hit_begin_;  // [node]: range in hits_
   std::vector<std::uint32_t> hits_;

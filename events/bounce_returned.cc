@@ -21,33 +21,60 @@ bool starts_ignoring_case(std::string_view line, std::string_view lower_start) {
 
 // Whether a line is a field that a message header starts with or holds near its start.
 bool is_header_field(std::string_view line) {
-  static constexpr std::string_view kNames[] = {
-      "received:",  "return-path:",  "from:",        "to:",       "subject:",     "date:",
-      "message-id:", "mime-version:", "content-type:", "reply-to:", "sender:",     "delivered-to:",
-      "cc:",        "dkim-signature:", "x-",          "arc-",      "errors-to:",   "from mailer-daemon",
-      "authentication-results:", "domainkey-signature:", "precedence:", "list-"};
-  return std::any_of(std::begin(kNames), std::end(kNames), [&](std::string_view name) {
-    return starts_ignoring_case(line, name);
-  });
+  static constexpr std::string_view kNames[] = {"received:",
+                                                "return-path:",
+                                                "from:",
+                                                "to:",
+                                                "subject:",
+                                                "date:",
+                                                "message-id:",
+                                                "mime-version:",
+                                                "content-type:",
+                                                "reply-to:",
+                                                "sender:",
+                                                "delivered-to:",
+                                                "cc:",
+                                                "dkim-signature:",
+                                                "x-",
+                                                "arc-",
+                                                "errors-to:",
+                                                "from mailer-daemon",
+                                                "authentication-results:",
+                                                "domainkey-signature:",
+                                                "precedence:",
+                                                "list-"};
+  return std::any_of(std::begin(kNames), std::end(kNames),
+                     [&](std::string_view name) { return starts_ignoring_case(line, name); });
+}
+
+bool is_mbox_line(std::string_view line) {
+  return line.starts_with("From ") && line.size() > 30 &&
+         line.find(':') != std::string_view::npos &&
+         line.substr(0, line.find(':')).size() + 6 < line.size();
 }
 
 bool starts_header(std::string_view line) {
-  return starts_ignoring_case(line, "received: from") || starts_ignoring_case(line, "received: by") ||
-         starts_ignoring_case(line, "return-path:") || starts_ignoring_case(line, "received: (");
+  if (starts_ignoring_case(line, "return-path:")) return true;
+  if (!starts_ignoring_case(line, "received:")) return false;
+  const std::string_view value = trim(line.substr(9));
+  return value.starts_with("from ") || value.starts_with("by ") || value.starts_with("(");
 }
 
 bool is_decorated(std::string_view line) {
   line = trim(line);
-  return line.starts_with("--") || line.starts_with("==") || line.starts_with("**");
+  return line.starts_with("--") || line.starts_with("|--") || line.starts_with("==") ||
+         line.starts_with("**");
 }
 
 bool names_message(std::string_view line) {
   static constexpr std::string_view kPhrases[] = {
-      "original message",      "original mail",     "copy of the message", "copy of your message",
-      "returned message",      "unsent message",    "message header",      "message follows",
-      "headers follow",        "below this line",   "message text follows", "enclosed is a copy",
-      "header of the original", "undelivered message", "text of your message", "your original",
-      "bounced e-mail",        "message attached",  "headers of the message", "copy of the original"};
+      "original message",       "original mail",        "copy of the message",
+      "copy of your message",   "returned message",     "unsent message",
+      "message header",         "message follows",      "headers follow",
+      "below this line",        "message text follows", "enclosed is a copy",
+      "header of the original", "undelivered message",  "text of your message",
+      "your original",          "bounced e-mail",       "message attached",
+      "headers of the message", "copy of the original"};
   const std::string low = to_lower(line.substr(0, 160));
   return std::any_of(std::begin(kPhrases), std::end(kPhrases), [&](std::string_view phrase) {
     return low.find(phrase) != std::string::npos;
@@ -57,7 +84,8 @@ bool names_message(std::string_view line) {
 bool header_follows(const std::vector<std::string_view>& lines, std::size_t at) {
   std::size_t looked = 0;
   for (std::size_t i = at + 1; i < lines.size() && looked < 8; ++i, ++looked)
-    if (!is_dashes(trim(lines[i]))) return is_header_field(trim(lines[i]));
+    if (!is_dashes(trim(lines[i])))
+      return is_header_field(trim(lines[i])) || is_mbox_line(lines[i]);
   return false;
 }
 

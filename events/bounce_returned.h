@@ -7,9 +7,10 @@
 
 namespace ipmit::events {
 
-// Many mail servers write the report and the message they return into one text. split_report() finds
-// where the report ends: at a line that announces the message ("----- Original message -----", "A copy
-// of your message follows:") or, where nothing does, at the first Received or Return-Path field.
+// Many mail servers write the report and the message they return into one text. split_report()
+// finds where the report ends: at a line that announces the message ("----- Original message
+// -----", "A copy of your message follows:") or, where nothing does, at the first Received or
+// Return-Path field.
 struct SplitReport {
   std::string_view report;    // what the server has to say
   std::string_view returned;  // from the first header field of the message on; may be empty

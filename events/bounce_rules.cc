@@ -37,9 +37,8 @@ struct Pattern {
   std::vector<std::uint32_t> rules;  // that ask for it (not those that ask for its absence)
 
   const std::string& longest() const {
-    return *std::max_element(pieces.begin(), pieces.end(), [](const auto& a, const auto& b) {
-      return a.size() < b.size();
-    });
+    return *std::max_element(pieces.begin(), pieces.end(),
+                             [](const auto& a, const auto& b) { return a.size() < b.size(); });
   }
   // Called when the longest piece is known to be there.
   bool holds(std::string_view text) const {
@@ -73,9 +72,9 @@ bool code_matches(std::string_view pattern, std::string_view code) {
 }
 
 bool any_code_matches(const std::vector<std::string>& patterns, std::string_view code) {
-  return patterns.empty() || std::any_of(patterns.begin(), patterns.end(), [&](const auto& pattern) {
-           return code_matches(pattern, code);
-         });
+  return patterns.empty() ||
+         std::any_of(patterns.begin(), patterns.end(),
+                     [&](const auto& pattern) { return code_matches(pattern, code); });
 }
 
 bool host_matches(std::string_view pattern, std::string_view host) {
@@ -89,10 +88,19 @@ bool conditions_hold(const BounceRule& rule, const BounceFacts& facts) {
   if (!rule.stage.empty() &&
       std::find(rule.stage.begin(), rule.stage.end(), facts.stage) == rule.stage.end())
     return false;
-  return rule.host.empty() || std::any_of(rule.host.begin(), rule.host.end(), [&](const auto& name) {
+  return rule.host.empty() ||
+         std::any_of(rule.host.begin(), rule.host.end(), [&](const auto& name) {
            return std::any_of(facts.hosts.begin(), facts.hosts.end(),
                               [&](const auto& host) { return host_matches(name, host); });
          });
+}
+
+bool is_confirmed(const BounceRule& rule, const BounceFacts& facts) {
+  if (rule.confirm_status.empty() && rule.confirm_stage.empty()) return true;
+  if (!rule.confirm_status.empty() && any_code_matches(rule.confirm_status, facts.status))
+    return true;
+  return std::find(rule.confirm_stage.begin(), rule.confirm_stage.end(), facts.stage) !=
+         rule.confirm_stage.end();
 }
 
 std::optional<std::string> text_problem(const std::string& pattern) {
@@ -109,7 +117,8 @@ std::optional<std::string> code_problem(const std::string& pattern, std::size_t 
   const bool known = pattern.find_first_not_of("0123456789.*") == std::string::npos;
   const auto count = static_cast<std::size_t>(std::count(pattern.begin(), pattern.end(), '.'));
   if (known && (pattern.find('*') != std::string::npos || count == dots)) return std::nullopt;
-  return "\"" + pattern + "\" is not a code such as " + (dots == 0 ? "550 or 55*" : "5.1.1 or 5.1.*");
+  return "\"" + pattern + "\" is not a code such as " +
+         (dots == 0 ? "550 or 55*" : "5.1.1 or 5.1.*");
 }
 
 std::optional<std::string> rule_problem(const BounceRule& rule) {
@@ -120,8 +129,9 @@ std::optional<std::string> rule_problem(const BounceRule& rule) {
   for (const auto* list : {&rule.text, &rule.not_text, &rule.url})
     for (const auto& pattern : *list)
       if (auto problem = text_problem(pattern)) return problem;
-  for (const auto& pattern : rule.status)
-    if (auto problem = code_problem(pattern, 2)) return problem;
+  for (const auto* list : {&rule.status, &rule.confirm_status})
+    for (const auto& pattern : *list)
+      if (auto problem = code_problem(pattern, 2)) return problem;
   for (const auto& pattern : rule.reply)
     if (auto problem = code_problem(pattern, 0)) return problem;
   for (const auto& host : rule.host)
@@ -175,7 +185,8 @@ struct BounceRules::Compiled {
     std::vector<char> found(patterns.size(), 0);
     const auto mark = [&](bool url, std::string_view where) {
       index->search(where, [&](std::uint32_t id) {
-        if (found[id] == 0 && patterns[id].url == url) found[id] = patterns[id].holds(where) ? 1 : 2;
+        if (found[id] == 0 && patterns[id].url == url)
+          found[id] = patterns[id].holds(where) ? 1 : 2;
       });
     };
     mark(false, text.words);
@@ -226,10 +237,12 @@ BounceVerdict BounceRules::classify(const BounceFacts& facts) const {
     if (conditions_hold(candidate, facts)) rule = &candidate;
   }
   if (rule == nullptr) return {};
-  return {rule->bounce_class, rule->id};
+  return {is_confirmed(*rule, facts) ? rule->bounce_class : BounceClass::kUnclear, rule->id};
 }
 
-std::size_t BounceRules::size() const { return compiled_->rules.size(); }
+std::size_t BounceRules::size() const {
+  return compiled_->rules.size();
+}
 
 bool is_hard(BounceClass bounce_class) {
   return bounce_class == BounceClass::kHardUser || bounce_class == BounceClass::kHardDomain;

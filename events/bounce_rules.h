@@ -14,10 +14,11 @@ namespace ipmit::events {
 
 // What is known of one failed recipient when its class is looked for.
 struct BounceFacts {
-  std::string_view text;       // what the refusing server said
-  std::string_view more_text;  // what else the report says about it; asked only where `text` is mute
-  std::string_view status;     // "5.1.1", or empty
-  std::string_view reply;      // "550", or empty
+  std::string_view text;  // what the refusing server said
+  std::string_view
+      more_text;            // what else the report says about it; asked only where `text` is mute
+  std::string_view status;  // "5.1.1", or empty
+  std::string_view reply;   // "550", or empty
   policy::SmtpStage stage = policy::SmtpStage::kUnknown;
   std::vector<std::string> hosts;  // lower case: remote host, recipient's domain
 };
@@ -30,8 +31,8 @@ struct BounceVerdict {
 // The rules of conf/bounce_rules.yaml, compiled. Wording wins over codes, whatever the order of the
 // file: first the rules with `text` or `url` are tried on BounceFacts::text, then on more_text, and
 // only then the rules of codes and hosts alone; in each round the first in the order of the file.
-// Immutable: a reload makes a new object. Thread-safe; classify() never throws but std::bad_alloc and
-// looks at kMaxDiagnostic bytes of each text.
+// Immutable: a reload makes a new object. Thread-safe; classify() never throws but std::bad_alloc
+// and looks at kMaxDiagnostic bytes of each text.
 class BounceRules {
  public:
   // Problem: "line 12, rule gmail-rate: reason" for an id that is empty or taken, a rule without

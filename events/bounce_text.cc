@@ -9,10 +9,18 @@ namespace {
 
 using policy::SmtpStage;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_alpha(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-bool is_blank(char c) { return static_cast<unsigned char>(c) <= ' '; }
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+bool is_alpha(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+bool is_blank(char c) {
+  return static_cast<unsigned char>(c) <= ' ';
+}
+char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+}
 
 // Length of the status code at the start of `text`, 0 if there is none.
 std::size_t status_length(std::string_view text) {
@@ -22,12 +30,13 @@ std::size_t status_length(std::string_view text) {
   for (int part = 0; part < 2; ++part) {
     const std::size_t begin = at;
     while (at < text.size() && is_digit(text[at])) ++at;
-    if (at == begin || at - begin > 3) return 0;
+    // RFC 3463 knows subjects 0 to 7; a version number looks much the same.
+    if (at == begin || at - begin > (part == 0 ? 1 : 3)) return 0;
     if (part == 0 && (at == text.size() || text[at++] != '.')) return 0;
   }
   if (at == text.size()) return at;
-  const bool goes_on = is_alpha(text[at]) ||
-                       (text[at] == '.' && at + 1 < text.size() && is_digit(text[at + 1]));
+  const bool goes_on =
+      is_alpha(text[at]) || (text[at] == '.' && at + 1 < text.size() && is_digit(text[at + 1]));
   return goes_on ? 0 : at;
 }
 
@@ -103,8 +112,8 @@ std::string fold(std::string_view text) {
 // A status code at `at`, or behind a blank or '-' there.
 std::size_t status_behind(std::string_view text, std::size_t at, std::size_t& begin) {
   begin = at;
-  while (begin < text.size() && begin < at + 2 && (text[begin] == ' ' || text[begin] == '-' ||
-                                                   text[begin] == '#' || text[begin] == '\''))
+  while (begin < text.size() && begin < at + 2 &&
+         (text[begin] == ' ' || text[begin] == '-' || text[begin] == '#' || text[begin] == '\''))
     ++begin;
   return begin == at ? 0 : status_length(text.substr(begin));
 }
@@ -210,6 +219,8 @@ SmtpStage find_stage(std::string_view text) {
       {"sender was rejected", SmtpStage::kMail},
       {"failed after i sent the message", SmtpStage::kData},
       {"but my name was rejected", SmtpStage::kHelo},
+      {"<<< rcpt to", SmtpStage::kRcpt},
+      {"greeting failed", SmtpStage::kConnect},
       {">>> rcpt to", SmtpStage::kRcpt},
       {">>> mail from", SmtpStage::kMail},
       {">>> data", SmtpStage::kData},
@@ -230,11 +241,39 @@ SmtpStage find_stage(std::string_view text) {
       {"(data)", SmtpStage::kData},
       {"(rcpt to)", SmtpStage::kRcpt},
       {"(mail from)", SmtpStage::kMail},
+      {"rcpt to:", SmtpStage::kRcpt},
   };
   const std::string folded = fold(text.substr(0, kMaxDiagnostic));
   for (const auto& [sign, stage] : kSigns)
     if (folded.find(sign) != std::string::npos) return stage;
   return SmtpStage::kUnknown;
+}
+
+std::string_view find_quoted_reply(std::string_view text) {
+  static constexpr std::string_view kLeads[] = {"the other server returned was:",
+                                                "the response was:",
+                                                "the response from the remote server was:",
+                                                "remote host said:",
+                                                "gave this error:",
+                                                "remote server returned '",
+                                                "returned '",
+                                                "error_code :",
+                                                "responded with failure:",
+                                                "following error message:",
+                                                "error message below:",
+                                                "the reason for the problem:",
+                                                "the following reason:",
+                                                "smtp error from remote mail server after",
+                                                "smtp error from remote server after",
+                                                "(reason: ",
+                                                "server message",
+                                                " said: ",
+                                                "reason:"};
+  const std::string low = to_lower(text.substr(0, kMaxDiagnostic));
+  for (const std::string_view lead : kLeads)
+    if (const std::size_t at = low.find(lead); at != std::string::npos)
+      return trim(text.substr(at + lead.size()));
+  return {};
 }
 
 std::string to_lower(std::string_view text) {

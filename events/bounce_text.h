@@ -24,22 +24,26 @@ struct NormalText {
 inline constexpr std::size_t kMaxDiagnostic = 8192;
 NormalText normalize_diagnostic(std::string_view text);
 
-// The reply code (RFC 5321) and enhanced status code (RFC 3463) that a text carries; of several, the
-// pair that stands together ("550 5.1.1"), then the first. Empty where there is none. Numbers inside
-// addresses, host names, versions and IP addresses are not taken.
+// The reply code (RFC 5321) and enhanced status code (RFC 3463) that a text carries; of several,
+// the pair that stands together ("550 5.1.1"), then the first. Empty where there is none. Numbers
+// inside addresses, host names, versions and IP addresses are not taken.
 struct ReplyCodes {
   std::string reply;   // "550"
   std::string status;  // "5.1.1"
 };
 ReplyCodes find_codes(std::string_view text);
 
-// "5.1.1", "4.7.650": the first status code of a Status field ("5.0.0 (undefined status)"); empty if
-// there is none.
+// "5.1.1", "4.7.650": the first status code of a Status field ("5.0.0 (undefined status)"); empty
+// if there is none.
 std::string parse_status(std::string_view field);
 
 // The command a server answered, told by the words of the reporting MTA ("in reply to RCPT TO",
 // ">>> DATA", "after end of data").
 policy::SmtpStage find_stage(std::string_view text);
+
+// Of a text written for people, what follows the words with which mail servers introduce the answer
+// of the other server ("Remote host said:", "The response was:"); empty where no such words occur.
+std::string_view find_quoted_reply(std::string_view text);
 
 // Text helpers that the readers of reports share. ASCII only; no locale.
 std::string to_lower(std::string_view text);

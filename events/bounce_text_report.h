@@ -10,18 +10,21 @@ namespace ipmit::events {
 // A failed recipient as the text of a report names it, and what is said about it.
 struct TextRecipient {
   std::string address;
-  std::string text;  // the lines from its own on to the next recipient
+  std::string text;   // the lines from its own on to the next recipient
   bool sure = false;  // named in a shape that only reports use, not just mentioned in a sentence
 };
 
-// Takes a report apart that is written for people: "<a@b>: reason", an address on a line of its own,
-// "550 <a@b>... reason" below a transcript, "Recipient: a@b". Addresses that are only mentioned in a
-// sentence about delivery are taken where nothing better is found. Each address once, at most
-// kMaxRecipients. `report`: the text without the returned message (split_report). Never throws on
-// any bytes.
+// Takes a report apart that is written for people: "<a@b>: reason", an address on a line of its
+// own, "550 <a@b>... reason" below a transcript, "Recipient: a@b". Addresses that are only
+// mentioned in a sentence about delivery are taken where nothing better is found. Each address
+// once, at most kMaxRecipients. `report`: the text without the returned message (split_report).
+// Never throws on any bytes.
 std::vector<TextRecipient> read_text_report(std::string_view report);
 
 // A sign that a text is a report of failed (or late) delivery, however it is worded.
 bool speaks_of_failure(std::string_view text);
+
+// A subject that mail servers give their reports; no answer to or forward of one.
+bool is_bounce_subject(std::string_view subject);
 
 }  // namespace ipmit::events

@@ -64,7 +64,8 @@ class Parser {
       return;
     }
     if (line.front() == ' ' || line.front() == '\t') {
-      if (!name_.empty() && value_.size() < kMaxDiagnostic) value_.append(1, ' ').append(trim(line));
+      if (!name_.empty() && value_.size() < kMaxDiagnostic)
+        value_.append(1, ' ').append(trim(line));
       return;
     }
     flush_field();
@@ -89,7 +90,8 @@ class Parser {
       report_.arrival_date = value;
     } else if (name == "x-original-message-id") {
       report_.original_message_id = value;
-    } else if (name.starts_with("x-") && (name.ends_with("-queue-id") || name.ends_with("-queueid"))) {
+    } else if (name.starts_with("x-") &&
+               (name.ends_with("-queue-id") || name.ends_with("-queueid"))) {
       report_.queue_id = split_type(value).value;
     } else if (name.starts_with("x-") && name.ends_with("-sender")) {
       report_.envelope_sender = address_of(split_type(value).value);

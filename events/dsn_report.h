@@ -11,14 +11,14 @@ namespace ipmit::events {
 // The fields of one recipient of a message/delivery-status (RFC 3464 section 2.3), as written, but
 // unfolded. Empty: absent.
 struct DsnRecipient {
-  std::string final_recipient;     // "rfc822; user@example.net"
+  std::string final_recipient;  // "rfc822; user@example.net"
   std::string original_recipient;
-  std::string actual_recipient;    // X-Actual-Recipient (Sendmail)
-  std::string action;              // lower case, without comment: "failed"
-  std::string status;              // "5.1.1", without comment
-  std::string diagnostic;          // without its type
-  std::string diagnostic_type;     // lower case: "smtp", "x-postfix"
-  std::string remote_mta;          // host name, lower case
+  std::string actual_recipient;  // X-Actual-Recipient (Sendmail)
+  std::string action;            // lower case, without comment: "failed"
+  std::string status;            // "5.1.1", without comment
+  std::string diagnostic;        // without its type
+  std::string diagnostic_type;   // lower case: "smtp", "x-postfix"
+  std::string remote_mta;        // host name, lower case
 };
 
 struct DsnReport {

@@ -18,11 +18,12 @@ void add_recipient(FeedbackReport& report, const std::string& address) {
   report.original_rcpt_to.push_back(address);
 }
 
-// Providers hide whom the message went to ("redacted@redacted.invalid", "undisclosed@…", "xxx@xxx").
+// Providers hide whom the message went to ("redacted@redacted.invalid", "undisclosed@…",
+// "xxx@xxx").
 bool is_hidden(std::string_view address) {
   const std::string low = to_lower(address);
-  return low.find("redacted") != std::string::npos || low.find("undisclosed") != std::string::npos ||
-         low.ends_with(".invalid");
+  return low.find("redacted") != std::string::npos ||
+         low.find("undisclosed") != std::string::npos || low.ends_with(".invalid");
 }
 
 std::string host_part(std::string_view value) {
@@ -40,8 +41,8 @@ std::string bracketed_ip(std::string_view value) {
     if (ip.starts_with("IPv6:")) ip.remove_prefix(5);
     const bool numeric = !ip.empty() && ip.size() <= 45 &&
                          ip.find_first_not_of("0123456789abcdefABCDEF.:") == std::string_view::npos;
-    if (numeric && (std::count(ip.begin(), ip.end(), '.') == 3 ||
-                    ip.find(':') != std::string_view::npos))
+    if (numeric &&
+        (std::count(ip.begin(), ip.end(), '.') == 3 || ip.find(':') != std::string_view::npos))
       return std::string(ip);
   }
   return {};
@@ -93,9 +94,9 @@ std::optional<FeedbackReport> recognise_informal_report(const MailHeaders& mail,
   if (returned.empty() || !(jmrp || says_so)) return std::nullopt;
   FeedbackReport report;
   report.feedback_type = "abuse";
-  add_recipient(report, address_of(jmrp && hotmail_recipient.empty()
-                                       ? mail.find("x-hmxmroriginalrecipient")
-                                       : hotmail_recipient));
+  add_recipient(report,
+                address_of(jmrp && hotmail_recipient.empty() ? mail.find("x-hmxmroriginalrecipient")
+                                                             : hotmail_recipient));
   if (const std::size_t ip = subject.find("message from "); ip != std::string::npos)
     report.source_ip = trim(std::string_view(subject).substr(ip + 13));
   return report;

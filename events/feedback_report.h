@@ -10,11 +10,12 @@
 
 namespace ipmit::events {
 
-// A feedback report (ARF, RFC 5965): somebody, or a filter, complains about one message. Strings are
-// as written; empty: unknown. What the report itself did not say and was taken from the message it is
-// about is named in `derived`, because a message can be made up by whoever sends the report.
+// A feedback report (ARF, RFC 5965): somebody, or a filter, complains about one message. Strings
+// are as written; empty: unknown. What the report itself did not say and was taken from the message
+// it is about is named in `derived`, because a message can be made up by whoever sends the report.
 struct FeedbackReport {
-  std::string feedback_type;  // lower case: "abuse", "fraud", "not-spam", "auth-failure", "opt-out", …
+  std::string
+      feedback_type;  // lower case: "abuse", "fraud", "not-spam", "auth-failure", "opt-out", …
   std::string user_agent;
   std::string original_mail_from;
   std::vector<std::string> original_rcpt_to;  // addresses, at most kMaxRecipients

@@ -182,7 +182,13 @@ class Reporter {
 
   // Codes, stage and class, from what was said of the recipient.
   void decide(MailResult& result, std::string_view diagnostic, std::string_view about) {
-    const std::string text = one_line(diagnostic), more = one_line(about);
+    std::string text = one_line(diagnostic);
+    const std::string more = one_line(about);
+    if (text.empty()) text = find_quoted_reply(more);
+    // Of "host mx.example.net[192.0.2.1] said: 550 …" the answer counts, not the name of the host.
+    const std::string whole = text;
+    if (const std::string_view answer = find_quoted_reply(text); !answer.empty())
+      text = std::string(answer);
     ReplyCodes codes = find_codes(text);
     const ReplyCodes others = find_codes(more);
     if (codes.reply.empty()) codes.reply = others.reply;
@@ -190,9 +196,9 @@ class Reporter {
     if (!codes.status.empty() && (result.status.empty() || !codes.status.ends_with(".0.0")))
       result.status = codes.status;
     result.reply = codes.reply;
-    result.stage = find_stage(text);
+    result.stage = find_stage(whole);
     if (result.stage == SmtpStage::kUnknown) result.stage = find_stage(more);
-    result.diagnostic = limited(text.empty() ? more : text);
+    result.diagnostic = limited(whole.empty() ? more : whole);
     BounceFacts facts;
     facts.text = text;
     facts.more_text = more;
@@ -200,6 +206,7 @@ class Reporter {
     facts.reply = result.reply;
     facts.stage = result.stage;
     if (!result.remote_mta.empty()) facts.hosts.push_back(result.remote_mta);
+    if (!result.reporting_mta.empty()) facts.hosts.push_back(result.reporting_mta);
     facts.hosts.push_back(domain_of(result.recipient));
     const BounceVerdict verdict = rules_.classify(facts);
     result.bounce_class = verdict.bounce_class;
@@ -209,11 +216,13 @@ class Reporter {
 
   // Signs that a mail without any DSN is a bounce: who wrote it, what its subject and text say.
   bool is_text_bounce() const {
+    const bool names_failed = mail_.headers.has("x-failed-recipients");
+    if (names_failed && is_from_mail_system(mail_.headers)) return true;
     if (!speaks_of_failure(parts_.text)) return false;
-    if (mail_.headers.has("x-failed-recipients")) return true;
+    if (names_failed) return true;
     const std::string return_path(trim(mail_.headers.find("return-path")));
     return is_from_mail_system(mail_.headers) || return_path == "<>" ||
-           speaks_of_failure(decode_header(mail_.headers.find("subject")));
+           is_bounce_subject(decode_header(mail_.headers.find("subject")));
   }
 
   void add_text_bounces() {
@@ -229,7 +238,11 @@ class Reporter {
       MailResult result = base(MailKind::kBounce);
       result.recipient = entry.address;
       result.action = "failed";
-      decide(result, entry.text, parts_.text);
+      // What stands above the only recipient is about him, too.
+      const std::string& about = named.size() == 1 ? parts_.text : entry.text;
+      std::string_view reply = find_quoted_reply(entry.text);
+      if (reply.empty()) reply = find_quoted_reply(about);
+      decide(result, reply.empty() ? std::string_view(entry.text) : reply, about);
       results_.push_back(std::move(result));
     }
   }
@@ -277,10 +290,14 @@ class Reporter {
 
 std::string_view to_string(MailKind kind) {
   switch (kind) {
-    case MailKind::kNone: return "none";
-    case MailKind::kBounce: return "bounce";
-    case MailKind::kComplaint: return "complaint";
-    case MailKind::kAuto: return "auto";
+    case MailKind::kNone:
+      return "none";
+    case MailKind::kBounce:
+      return "bounce";
+    case MailKind::kComplaint:
+      return "complaint";
+    case MailKind::kAuto:
+      return "auto";
   }
   return "none";
 }
@@ -297,7 +314,9 @@ TextVerdict parse_text(std::string_view text, const BounceRules& rules) {
   verdict.reply = codes.reply;
   verdict.stage = find_stage(text);
   BounceFacts facts;
-  facts.text = text;
+  const std::string_view quoted = find_quoted_reply(text);
+  facts.text = quoted.empty() ? text : quoted;
+  facts.more_text = text;
   facts.status = verdict.status;
   facts.reply = verdict.reply;
   facts.stage = verdict.stage;

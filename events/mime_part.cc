@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "events/mime_part.h"
 
-#include <gmime/gmime.h>
-
 #include <algorithm>
 #include <memory>
 #include <mutex>
 #include <utility>
+
+#include <gmime/gmime.h>
 
 namespace ipmit::events {
 namespace {
@@ -26,7 +26,9 @@ void start_gmime() {
   std::call_once(once, [] { g_mime_init(); });
 }
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
+char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+}
 
 std::string to_lower(const char* text) {
   std::string out(text == nullptr ? "" : text);
@@ -58,8 +60,8 @@ struct LineCounts {
 };
 
 // What is given to GMime: the mail up to its limits, of its header the MIME fields alone, and each
-// message/rfc822 part under a name that GMime takes for a leaf. GMime makes an object of every header
-// field, and those of the mail and of the message it returns would take most of the time.
+// message/rfc822 part under a name that GMime takes for a leaf. GMime makes an object of every
+// header field, and those of the mail and of the message it returns would take most of the time.
 constexpr std::string_view kReturned = "message/rfc822", kReturnedLeaf = "message/x-leaf";
 
 class Trim {
@@ -123,13 +125,11 @@ bool keeps_charset(std::string_view charset) {
 
 // Reports are ASCII but for a few languages; only multi-byte charsets hide ASCII from a reader.
 std::string to_utf8(std::string text, GMimeObject* part) {
-  const std::string charset =
-      to_lower(g_mime_object_get_content_type_parameter(part, "charset"));
+  const std::string charset = to_lower(g_mime_object_get_content_type_parameter(part, "charset"));
   if (keeps_charset(charset)) return text;
   const iconv_t descriptor = g_mime_iconv_open("UTF-8", charset.c_str());
   if (descriptor == reinterpret_cast<iconv_t>(-1)) return text;
-  std::unique_ptr<char, Free> converted(
-      g_mime_iconv_strndup(descriptor, text.data(), text.size()));
+  std::unique_ptr<char, Free> converted(g_mime_iconv_strndup(descriptor, text.data(), text.size()));
   g_mime_iconv_close(descriptor);
   return converted ? std::string(converted.get()) : text;
 }
@@ -164,6 +164,15 @@ std::string decoded_text(GMimePart* part) {
   return to_utf8(std::move(raw), GMIME_OBJECT(part));
 }
 
+bool is_mbox_separator(std::string_view line) {
+  if (!line.starts_with("From ")) return false;
+  line.remove_prefix(5);
+  line = line.substr(std::min(line.find(' '), line.size()));
+  line = line.substr(std::min(line.find_first_not_of(' '), line.size()));
+  static constexpr std::string_view kDays = "Mon Tue Wed Thu Fri Sat Sun ";
+  return line.size() > 12 && kDays.find(line.substr(0, 4)) % 4 == 0;
+}
+
 std::string unfold(std::string_view raw) {
   std::string out;
   out.reserve(raw.size());
@@ -190,7 +199,8 @@ void collect(GMimeObject* object, std::vector<MimePart>& parts) {
     for (int i = 0; i < count; ++i) collect(g_mime_multipart_get_part(multipart, i), parts);
     const char* prologue = count == 0 ? g_mime_multipart_get_prologue(multipart) : nullptr;
     if (prologue != nullptr)
-      parts.push_back({"text/plain", std::string(std::string_view(prologue).substr(0, kMaxPartText))});
+      parts.push_back(
+          {"text/plain", std::string(std::string_view(prologue).substr(0, kMaxPartText))});
   } else if (GMIME_IS_PART(object)) {
     MimePart part{type_of(object), {}};
     if (part.type == kReturnedLeaf) part.type = kReturned;
@@ -219,7 +229,7 @@ bool MailHeaders::has(std::string_view name) const {
 Mail read_mail(std::string_view bytes) {
   start_gmime();
   Mail mail;
-  if (bytes.starts_with("From ")) {  // mbox separator
+  if (bytes.starts_with("From ")) {
     const std::size_t end = bytes.find('\n');
     bytes.remove_prefix(end == std::string_view::npos ? bytes.size() : end + 1);
   }
@@ -236,6 +246,24 @@ Mail read_mail(std::string_view bytes) {
   mail.report_type = to_lower(g_mime_object_get_content_type_parameter(body, "report-type"));
   collect(body, mail.parts);
   return mail;
+}
+
+std::vector<std::string_view> split_mbox(std::string_view bytes) {
+  std::vector<std::string_view> mails;
+  std::size_t begin = 0;
+  bool after_blank = true;
+  for (std::size_t start = 0; start < bytes.size() && mails.size() + 1 < kMaxMboxMails;) {
+    const std::size_t end = std::min(bytes.find('\n', start), bytes.size());
+    const std::string_view line = bytes.substr(start, end - start);
+    const bool separates = after_blank && is_mbox_separator(line);
+    if (start == 0 && !separates) break;
+    if (start != 0 && separates) mails.push_back(bytes.substr(begin, start - begin));
+    if (separates) begin = start;
+    after_blank = line.empty() || line == "\r";
+    start = end + 1;
+  }
+  mails.push_back(bytes.substr(begin));
+  return mails;
 }
 
 std::string decode_header(std::string_view value) {

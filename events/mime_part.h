@@ -9,8 +9,8 @@
 
 namespace ipmit::events {
 
-// Header fields in the order of the mail. Names are lower case, values unfolded and trimmed; encoded
-// words (RFC 2047) are left as they are, see decode_header().
+// Header fields in the order of the mail. Names are lower case, values unfolded and trimmed;
+// encoded words (RFC 2047) are left as they are, see decode_header().
 class MailHeaders {
  public:
   void add(std::string name, std::string value);
@@ -24,9 +24,10 @@ class MailHeaders {
   std::vector<std::pair<std::string, std::string>> fields_;
 };
 
-// A leaf of the MIME tree. `text` is decoded and UTF-8 (bytes that are not, are kept), only for types
-// that a report may be made of (text, message, JSON); empty for all others. A message/rfc822 part is
-// a leaf, too: whoever wants what is in it calls parse_headers() or read_mail() on its text.
+// A leaf of the MIME tree. `text` is decoded and UTF-8 (bytes that are not, are kept), only for
+// types that a report may be made of (text, message, JSON); empty for all others. A message/rfc822
+// part is a leaf, too: whoever wants what is in it calls parse_headers() or read_mail() on its
+// text.
 struct MimePart {
   std::string type;  // "text/plain", lower case
   std::string text;
@@ -40,20 +41,25 @@ struct Mail {
   bool cut = false;  // a limit below was reached and the rest of the mail was not read
 };
 
-// Limits: what lies behind them is not read, and Mail::cut says so. A report is small, and its parts
-// come before the returned message.
-inline constexpr std::size_t kMaxMailBytes = 4u << 20;    // of the mail as a whole
-inline constexpr std::size_t kMaxPartText = 256u << 10;   // bytes of text of one part
-inline constexpr std::size_t kMaxBoundaryLines = 1000;    // lines that start with "--"
-inline constexpr std::size_t kMaxContainers = 100;        // lines that name a multipart type
-inline constexpr std::size_t kMaxFieldLines = 20000;      // lines that look like header fields
-inline constexpr std::size_t kMaxHeaderFields = 500;      // kept of one message
+// Limits: what lies behind them is not read, and Mail::cut says so. A report is small, and its
+// parts come before the returned message.
+inline constexpr std::size_t kMaxMailBytes = 4u << 20;     // of the mail as a whole
+inline constexpr std::size_t kMaxPartText = 256u << 10;    // bytes of text of one part
+inline constexpr std::size_t kMaxBoundaryLines = 1000;     // lines that start with "--"
+inline constexpr std::size_t kMaxContainers = 100;         // lines that name a multipart type
+inline constexpr std::size_t kMaxFieldLines = 20000;       // lines that look like header fields
+inline constexpr std::size_t kMaxHeaderFields = 500;       // kept of one message
 inline constexpr std::size_t kMaxHeaderValue = 16u << 10;  // bytes kept of one value
 
 // MIME (RFC 2045 to 2047) by GMime; any bytes are a mail. Never throws but std::bad_alloc; work and
 // memory are bounded by the limits. Thread-safe. A multipart whose boundary never comes is read as
 // one text/plain part, so that nothing gets lost in a damaged mail.
 Mail read_mail(std::string_view bytes);
+
+// The mails of a mbox file: `bytes` as a whole unless they start with a separator line ("From
+// SENDER WEEKDAY …"); at most kMaxMboxMails, the last of which holds the rest. Views into `bytes`.
+inline constexpr std::size_t kMaxMboxMails = 100000;
+std::vector<std::string_view> split_mbox(std::string_view bytes);
 
 // Encoded words to UTF-8.
 std::string decode_header(std::string_view value);

@@ -12,11 +12,11 @@ template <typename E>
 using Name = std::pair<E, std::string_view>;
 
 constexpr Name<BounceClass> kClasses[] = {
-    {BounceClass::kHardUser, "hard_user"},     {BounceClass::kHardDomain, "hard_domain"},
-    {BounceClass::kInactive, "inactive"},      {BounceClass::kReputation, "reputation"},
-    {BounceClass::kConfig, "config"},          {BounceClass::kThrottle, "throttle"},
-    {BounceClass::kSoft, "soft"},              {BounceClass::kUnclear, "unclear"},
-    {BounceClass::kComplaint, "complaint"},    {BounceClass::kAuto, "auto"},
+    {BounceClass::kHardUser, "hard_user"},  {BounceClass::kHardDomain, "hard_domain"},
+    {BounceClass::kInactive, "inactive"},   {BounceClass::kReputation, "reputation"},
+    {BounceClass::kConfig, "config"},       {BounceClass::kThrottle, "throttle"},
+    {BounceClass::kSoft, "soft"},           {BounceClass::kUnclear, "unclear"},
+    {BounceClass::kComplaint, "complaint"}, {BounceClass::kAuto, "auto"},
 };
 constexpr Name<SmtpStage> kStages[] = {
     {SmtpStage::kUnknown, "unknown"}, {SmtpStage::kConnect, "connect"}, {SmtpStage::kHelo, "helo"},
@@ -43,6 +43,8 @@ std::optional<BounceClass> parse_bounce_class(std::string_view text) {
 std::string_view to_string(SmtpStage stage) {
   return kStages[static_cast<std::size_t>(stage)].second;
 }
-std::optional<SmtpStage> parse_smtp_stage(std::string_view text) { return parse(kStages, text); }
+std::optional<SmtpStage> parse_smtp_stage(std::string_view text) {
+  return parse(kStages, text);
+}
 
 }  // namespace ipmit::policy

@@ -15,7 +15,8 @@ enum class BounceClass : std::uint8_t {
   kHardUser,    // the recipient does not exist or has moved
   kHardDomain,  // the recipient's domain does not exist or takes no mail
   kInactive,    // the recipient's account is disabled
-  kReputation,  // refused for the sender, its address or the content: what ipmit is there to prevent
+  kReputation,  // refused for the sender, its address or the content: what ipmit is there to
+                // prevent
   kConfig,      // refused for missing authentication, reverse DNS, TLS, relaying, form
   kThrottle,    // too much at a time
   kSoft,        // full, too big, broken, unreachable, expired: nobody's fault that matters here
@@ -36,9 +37,9 @@ std::optional<SmtpStage> parse_smtp_stage(std::string_view text);
 // One rule of conf/bounce_rules.yaml. Every condition that is not empty must hold, within one any
 // entry will do. Plain data; events/bounce_rules.h checks and compiles it.
 struct BounceRule {
-  std::string id;                     // unique
-  int line = 0;                       // of the file, for messages
-  std::vector<std::string> text;      // in the diagnostic text; lower case, '*' = up to 80 characters
+  std::string id;                 // unique
+  int line = 0;                   // of the file, for messages
+  std::vector<std::string> text;  // in the diagnostic text; lower case, '*' = up to 80 characters
   std::vector<std::string> not_text;  // none of these in it
   std::vector<std::string> url;       // in an address (http…) of the diagnostic text
   std::vector<std::string> host;      // end of a host name or of the recipient's domain
@@ -46,6 +47,10 @@ struct BounceRule {
   std::vector<std::string> reply;     // "550", "55*", "none"
   std::vector<SmtpStage> stage;
   BounceClass bounce_class = BounceClass::kUnclear;
+  // A wording that needs to be borne out: where neither status nor stage is one of these (and one
+  // of the lists is not empty), the class is kUnclear.
+  std::vector<std::string> confirm_status;
+  std::vector<SmtpStage> confirm_stage;
 };
 
 }  // namespace ipmit::policy
