@@ -10,6 +10,7 @@ PhraseIndex::PhraseIndex(const std::vector<std::string_view>& phrases) {
     for (const char c : phrase)
       if (std::uint8_t& column = column_[static_cast<unsigned char>(c)]; column == 0)
         column = static_cast<std::uint8_t>(width_++);
+  for (unsigned char c = 'a'; c <= 'z'; ++c) column_[c - 'a' + 'A'] = column_[c];
 
   next_.assign(width_, 0);
   std::vector<std::vector<std::uint32_t>> ends(1);
@@ -30,12 +31,12 @@ PhraseIndex::PhraseIndex(const std::vector<std::string_view>& phrases) {
   // Breadth first: the longest proper suffix of each node, then the missing edges through it.
   const std::size_t count = ends.size();
   first_hit_.assign(count, 0);
-  hit_link_.assign(count, 0);
+  link_.assign(count, 0);
   std::vector<std::uint32_t> order{0};
   order.reserve(count);
   for (std::size_t done = 0; done < order.size(); ++done) {
     const std::uint32_t node = order[done];
-    const std::uint32_t suffix = hit_link_[node];
+    const std::uint32_t suffix = link_[node];
     first_hit_[node] = !ends[node].empty() ? node : first_hit_[suffix];
     for (std::size_t column = 0; column < width_; ++column) {
       std::uint32_t& edge = next_[node * width_ + column];
@@ -43,11 +44,13 @@ PhraseIndex::PhraseIndex(const std::vector<std::string_view>& phrases) {
       if (edge == 0) {
         edge = through;
       } else {
-        hit_link_[edge] = through;
+        link_[edge] = through;
         order.push_back(edge);
       }
     }
   }
+
+  for (std::uint32_t& node : next_) node = node * width_ | (first_hit_[node] != 0 ? kHit : 0);
 
   hit_begin_.reserve(count + 1);
   for (const auto& end : ends) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "events/bounce_phrases.h"
 #include "events/bounce_text.h"
 
 namespace ipmit::events {
@@ -67,18 +68,15 @@ bool is_decorated(std::string_view line) {
 }
 
 bool names_message(std::string_view line) {
-  static constexpr std::string_view kPhrases[] = {
-      "original message",       "original mail",        "copy of the message",
-      "copy of your message",   "returned message",     "unsent message",
-      "message header",         "message follows",      "headers follow",
-      "below this line",        "message text follows", "enclosed is a copy",
-      "header of the original", "undelivered message",  "text of your message",
-      "your original",          "bounced e-mail",       "message attached",
-      "headers of the message", "copy of the original"};
-  const std::string low = to_lower(line.substr(0, 160));
-  return std::any_of(std::begin(kPhrases), std::end(kPhrases), [&](std::string_view phrase) {
-    return low.find(phrase) != std::string::npos;
-  });
+  static const PhraseIndex kPhrases(
+      {"original message",       "original mail",        "copy of the message",
+       "copy of your message",   "returned message",     "unsent message",
+       "message header",         "message follows",      "headers follow",
+       "below this line",        "message text follows", "enclosed is a copy",
+       "header of the original", "undelivered message",  "text of your message",
+       "your original",          "bounced e-mail",       "message attached",
+       "headers of the message", "copy of the original"});
+  return kPhrases.occurs_in(line.substr(0, 160));
 }
 
 bool header_follows(const std::vector<std::string_view>& lines, std::size_t at) {

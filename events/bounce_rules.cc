@@ -142,25 +142,34 @@ std::optional<std::string> rule_problem(const BounceRule& rule) {
 }  // namespace
 
 struct BounceRules::Compiled {
+  // The patterns a rule asks for, by number.
+  struct Wording {
+    std::vector<std::uint32_t> text, not_text, url;
+  };
   std::vector<BounceRule> rules;
+  std::vector<Wording> wordings;  // [rule]
   std::vector<Pattern> patterns;
-  std::map<std::pair<bool, std::string>, std::uint32_t> pattern_ids;
   std::vector<std::uint32_t> of_codes;  // rules without text and url, in order
   std::unique_ptr<PhraseIndex> index;   // phrase i: longest piece of pattern i
 
-  std::uint32_t pattern(bool url, const std::string& text) {
-    const auto [entry, added] =
-        pattern_ids.try_emplace({url, text}, static_cast<std::uint32_t>(patterns.size()));
-    if (added) patterns.push_back({url, pieces_of(text), {}});
-    return entry->second;
-  }
-
   void build() {
+    std::map<std::pair<bool, std::string>, std::uint32_t> ids;
+    const auto number = [&](bool url, const std::vector<std::string>& texts) {
+      std::vector<std::uint32_t> out;
+      for (const std::string& text : texts) {
+        const auto [entry, added] =
+            ids.try_emplace({url, text}, static_cast<std::uint32_t>(patterns.size()));
+        if (added) patterns.push_back({url, pieces_of(text), {}});
+        out.push_back(entry->second);
+      }
+      return out;
+    };
     for (std::uint32_t i = 0; i < rules.size(); ++i) {
       const BounceRule& rule = rules[i];
-      for (const auto& text : rule.text) patterns[pattern(false, text)].rules.push_back(i);
-      for (const auto& text : rule.url) patterns[pattern(true, text)].rules.push_back(i);
-      for (const auto& text : rule.not_text) pattern(false, text);
+      wordings.push_back(
+          {number(false, rule.text), number(false, rule.not_text), number(true, rule.url)});
+      for (const auto* asked : {&wordings[i].text, &wordings[i].url})
+        for (const std::uint32_t id : *asked) patterns[id].rules.push_back(i);
       if (rule.text.empty() && rule.url.empty()) of_codes.push_back(i);
     }
     std::vector<std::string_view> phrases;
@@ -169,39 +178,41 @@ struct BounceRules::Compiled {
     index = std::make_unique<PhraseIndex>(phrases);
   }
 
-  bool has(const std::vector<char>& found, bool url, const std::string& text) const {
-    const auto entry = pattern_ids.find({url, text});
-    return entry != pattern_ids.end() && found[entry->second] == 1;
-  }
-  bool any(const std::vector<char>& found, bool url, const std::vector<std::string>& texts) const {
-    return std::any_of(texts.begin(), texts.end(),
-                       [&](const auto& text) { return has(found, url, text); });
+  // The numbers of the patterns that hold, in order.
+  std::vector<std::uint32_t> find_patterns(const NormalText& text) const {
+    std::vector<std::uint32_t> found;
+    const auto search = [&](bool url, std::string_view where) {
+      index->search(where, [&](std::uint32_t id, std::size_t) {
+        if (patterns[id].url == url && patterns[id].holds(where)) found.push_back(id);
+        return false;
+      });
+    };
+    search(false, text.words);
+    search(true, text.urls);
+    std::sort(found.begin(), found.end());
+    found.erase(std::unique(found.begin(), found.end()), found.end());
+    return found;
   }
 
   // The first rule in order whose wording and other conditions hold.
   const BounceRule* by_text(std::string_view raw, const BounceFacts& facts) const {
     if (raw.empty()) return nullptr;
-    const NormalText text = normalize_diagnostic(raw);
-    std::vector<char> found(patterns.size(), 0);
-    const auto mark = [&](bool url, std::string_view where) {
-      index->search(where, [&](std::uint32_t id) {
-        if (found[id] == 0 && patterns[id].url == url)
-          found[id] = patterns[id].holds(where) ? 1 : 2;
+    const std::vector<std::uint32_t> found = find_patterns(normalize_diagnostic(raw));
+    const auto any = [&](const std::vector<std::uint32_t>& ids) {
+      return std::any_of(ids.begin(), ids.end(), [&](std::uint32_t id) {
+        return std::binary_search(found.begin(), found.end(), id);
       });
     };
-    mark(false, text.words);
-    mark(true, text.urls);
     std::vector<std::uint32_t> candidates;
-    for (std::size_t id = 0; id < patterns.size(); ++id)
-      if (found[id] == 1)
-        candidates.insert(candidates.end(), patterns[id].rules.begin(), patterns[id].rules.end());
+    for (const std::uint32_t id : found)
+      candidates.insert(candidates.end(), patterns[id].rules.begin(), patterns[id].rules.end());
     std::sort(candidates.begin(), candidates.end());
     for (const std::uint32_t i : candidates) {
-      const BounceRule& rule = rules[i];
-      if ((rule.text.empty() || any(found, false, rule.text)) &&
-          (rule.url.empty() || any(found, true, rule.url)) && !any(found, false, rule.not_text) &&
-          conditions_hold(rule, facts))
-        return &rule;
+      const Wording& wording = wordings[i];
+      if ((wording.text.empty() || any(wording.text)) &&
+          (wording.url.empty() || any(wording.url)) && !any(wording.not_text) &&
+          conditions_hold(rules[i], facts))
+        return &rules[i];
     }
     return nullptr;
   }

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "events/bounce_phrases.h"
+
 namespace ipmit::events {
 namespace {
 
@@ -118,6 +120,67 @@ std::size_t status_behind(std::string_view text, std::size_t at, std::size_t& be
   return begin == at ? 0 : status_length(text.substr(begin));
 }
 
+// The words of mail servers for the command that was answered; of several the first here counts.
+constexpr std::pair<std::string_view, SmtpStage> kSigns[] = {
+    {"in reply to rcpt", SmtpStage::kRcpt},
+    {"in reply to mail", SmtpStage::kMail},
+    {"in reply to end of data", SmtpStage::kData},
+    {"in reply to data", SmtpStage::kData},
+    {"in reply to helo", SmtpStage::kHelo},
+    {"in reply to ehlo", SmtpStage::kHelo},
+    {"in reply to starttls", SmtpStage::kTls},
+    {"in reply to auth", SmtpStage::kAuth},
+    {"after rcpt", SmtpStage::kRcpt},
+    {"after mail from", SmtpStage::kMail},
+    {"after end of data", SmtpStage::kData},
+    {"after pipelined end of data", SmtpStage::kData},
+    {"after data", SmtpStage::kData},
+    {"after pipelined data", SmtpStage::kData},
+    {"after initial connection", SmtpStage::kConnect},
+    {"after helo", SmtpStage::kHelo},
+    {"after ehlo", SmtpStage::kHelo},
+    {"refused to talk to me", SmtpStage::kConnect},
+    {"did not like our rcpt", SmtpStage::kRcpt},
+    {"did not like our mail", SmtpStage::kMail},
+    {"did not like our data", SmtpStage::kData},
+    {"does not like recipient", SmtpStage::kRcpt},
+    {"sender was rejected", SmtpStage::kMail},
+    {"failed after i sent the message", SmtpStage::kData},
+    {"but my name was rejected", SmtpStage::kHelo},
+    {"<<< rcpt to", SmtpStage::kRcpt},
+    {"greeting failed", SmtpStage::kConnect},
+    {">>> rcpt to", SmtpStage::kRcpt},
+    {">>> mail from", SmtpStage::kMail},
+    {">>> data", SmtpStage::kData},
+    {">>> helo", SmtpStage::kHelo},
+    {">>> ehlo", SmtpStage::kHelo},
+    {"smtp:rcpt", SmtpStage::kRcpt},
+    {"smtp:mail", SmtpStage::kMail},
+    {"smtp:data", SmtpStage::kData},
+    {"smtp:helo", SmtpStage::kHelo},
+    {"smtp command data", SmtpStage::kData},
+    {"smtp command rcpt", SmtpStage::kRcpt},
+    {"in rcpt to", SmtpStage::kRcpt},
+    {"[rcpt_to]", SmtpStage::kRcpt},
+    {"[mail_from]", SmtpStage::kMail},
+    {"[end_of_data]", SmtpStage::kData},
+    {"rcpt command", SmtpStage::kRcpt},
+    {"end of data", SmtpStage::kData},
+    {"(data)", SmtpStage::kData},
+    {"(rcpt to)", SmtpStage::kRcpt},
+    {"(mail from)", SmtpStage::kMail},
+    {"rcpt to:", SmtpStage::kRcpt},
+};
+
+const PhraseIndex& stage_index() {
+  static const PhraseIndex kIndex = [] {
+    std::vector<std::string_view> phrases;
+    for (const auto& [sign, stage] : kSigns) phrases.push_back(sign);
+    return PhraseIndex(phrases);
+  }();
+  return kIndex;
+}
+
 }  // namespace
 
 NormalText normalize_diagnostic(std::string_view text) {
@@ -193,87 +256,20 @@ std::string parse_status(std::string_view field) {
 }
 
 SmtpStage find_stage(std::string_view text) {
-  static constexpr std::pair<std::string_view, SmtpStage> kSigns[] = {
-      {"in reply to rcpt", SmtpStage::kRcpt},
-      {"in reply to mail", SmtpStage::kMail},
-      {"in reply to end of data", SmtpStage::kData},
-      {"in reply to data", SmtpStage::kData},
-      {"in reply to helo", SmtpStage::kHelo},
-      {"in reply to ehlo", SmtpStage::kHelo},
-      {"in reply to starttls", SmtpStage::kTls},
-      {"in reply to auth", SmtpStage::kAuth},
-      {"after rcpt", SmtpStage::kRcpt},
-      {"after mail from", SmtpStage::kMail},
-      {"after end of data", SmtpStage::kData},
-      {"after pipelined end of data", SmtpStage::kData},
-      {"after data", SmtpStage::kData},
-      {"after pipelined data", SmtpStage::kData},
-      {"after initial connection", SmtpStage::kConnect},
-      {"after helo", SmtpStage::kHelo},
-      {"after ehlo", SmtpStage::kHelo},
-      {"refused to talk to me", SmtpStage::kConnect},
-      {"did not like our rcpt", SmtpStage::kRcpt},
-      {"did not like our mail", SmtpStage::kMail},
-      {"did not like our data", SmtpStage::kData},
-      {"does not like recipient", SmtpStage::kRcpt},
-      {"sender was rejected", SmtpStage::kMail},
-      {"failed after i sent the message", SmtpStage::kData},
-      {"but my name was rejected", SmtpStage::kHelo},
-      {"<<< rcpt to", SmtpStage::kRcpt},
-      {"greeting failed", SmtpStage::kConnect},
-      {">>> rcpt to", SmtpStage::kRcpt},
-      {">>> mail from", SmtpStage::kMail},
-      {">>> data", SmtpStage::kData},
-      {">>> helo", SmtpStage::kHelo},
-      {">>> ehlo", SmtpStage::kHelo},
-      {"smtp:rcpt", SmtpStage::kRcpt},
-      {"smtp:mail", SmtpStage::kMail},
-      {"smtp:data", SmtpStage::kData},
-      {"smtp:helo", SmtpStage::kHelo},
-      {"smtp command data", SmtpStage::kData},
-      {"smtp command rcpt", SmtpStage::kRcpt},
-      {"in rcpt to", SmtpStage::kRcpt},
-      {"[rcpt_to]", SmtpStage::kRcpt},
-      {"[mail_from]", SmtpStage::kMail},
-      {"[end_of_data]", SmtpStage::kData},
-      {"rcpt command", SmtpStage::kRcpt},
-      {"end of data", SmtpStage::kData},
-      {"(data)", SmtpStage::kData},
-      {"(rcpt to)", SmtpStage::kRcpt},
-      {"(mail from)", SmtpStage::kMail},
-      {"rcpt to:", SmtpStage::kRcpt},
-  };
-  const std::string folded = fold(text.substr(0, kMaxDiagnostic));
-  for (const auto& [sign, stage] : kSigns)
-    if (folded.find(sign) != std::string::npos) return stage;
-  return SmtpStage::kUnknown;
+  const PhraseIndex::First sign = stage_index().first(fold(text.substr(0, kMaxDiagnostic)));
+  return sign.phrase == PhraseIndex::kNone ? SmtpStage::kUnknown : kSigns[sign.phrase].second;
 }
 
 std::string_view find_quoted_reply(std::string_view text) {
-  static constexpr std::string_view kLeads[] = {"the other server returned was:",
-                                                "the response was:",
-                                                "the response from the remote server was:",
-                                                "remote host said:",
-                                                "gave this error:",
-                                                "remote server returned '",
-                                                "returned '",
-                                                "error_code :",
-                                                "responded with failure:",
-                                                "following error message:",
-                                                "error message below:",
-                                                "the reason for the problem:",
-                                                "the following reason:",
-                                                "smtp error from remote mail server after",
-                                                "smtp error from remote server after",
-                                                "(reason: ",
-                                                "server message",
-                                                " said: ",
-                                                "reason:"};
-  const std::string low = to_lower(text.substr(0, kMaxDiagnostic));
-  for (const std::string_view lead : kLeads)
-    if (const std::size_t at = low.find(lead); at != std::string::npos)
-      return trim(text.substr(at + lead.size()));
-  return {};
+  static const PhraseIndex kLeads(
+      {"the other server returned was:", "the response was:",
+       "the response from the remote server was:", "remote host said:", "gave this error:",
+       "remote server returned '", "returned '", "error_code :", "responded with failure:",
+       "following error message:", "error message below:", "the reason for the problem:",
+       "the following reason:", "smtp error from remote mail server after",
+       "smtp error from remote server after", "(reason: ", "server message", " said: ", "reason:"});
+  const PhraseIndex::First lead = kLeads.first(text.substr(0, kMaxDiagnostic));
+  return lead.phrase == PhraseIndex::kNone ? std::string_view() : trim(text.substr(lead.end));
 }
 
 std::string to_lower(std::string_view text) {

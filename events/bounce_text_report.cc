@@ -131,16 +131,12 @@ Head head_of(std::string_view line) {
 
 // Says that the lines below name the recipients.
 bool announces_recipients(std::string_view line) {
-  static constexpr std::string_view kPhrases[] = {
-      "following recipient",     "following address",  "following e-mail address",
-      "following email address", "following person",   "list of recipients",
-      "recipient(s):",           "address(es) failed", "addresses failed",
-      "addresses had",           "failed addresses",   "not delivered to:",
-      "these recipients",        "these addresses",    "recipients were affected"};
-  const std::string low = to_lower(line.substr(0, 200));
-  return std::any_of(std::begin(kPhrases), std::end(kPhrases), [&](std::string_view phrase) {
-    return low.find(phrase) != std::string::npos;
-  });
+  static const PhraseIndex kPhrases(
+      {"following recipient", "following address", "following e-mail address",
+       "following email address", "following person", "list of recipients", "recipient(s):",
+       "address(es) failed", "addresses failed", "addresses had", "failed addresses",
+       "not delivered to:", "these recipients", "these addresses", "recipients were affected"});
+  return kPhrases.occurs_in(line.substr(0, 200));
 }
 
 class Reader {
@@ -385,9 +381,7 @@ bool speaks_of_failure(std::string_view text) {
        "\xD0\xBD\xD0\xB5 \xD0\xBC\xD0\xBE\xD0\xB6\xD0\xB5\xD1\x82 "
        "\xD0\xB1\xD1\x8B\xD1\x82\xD1\x8C \xD0\xB4\xD0\xBE\xD1\x81\xD1\x82\xD0\xB0\xD0\xB2\xD0\xBB"
        "\xD0\xB5\xD0\xBD\xD0\xBE"});
-  bool found = false;
-  kIndex.search(normalize_diagnostic(text).words, [&](std::uint32_t) { found = true; });
-  return found;
+  return kIndex.occurs_in(normalize_diagnostic(text).words);
 }
 
 }  // namespace ipmit::events

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "events/bounce_address.h"
+#include "events/bounce_phrases.h"
 #include "events/bounce_text.h"
 #include "events/dsn_report.h"
 
@@ -83,15 +84,15 @@ std::optional<FeedbackReport> parse_feedback_report(std::string_view text) {
 std::optional<FeedbackReport> recognise_informal_report(const MailHeaders& mail,
                                                         const MailHeaders& returned,
                                                         std::string_view text) {
-  const std::string subject = to_lower(decode_header(mail.find("subject")));
+  if (returned.empty()) return std::nullopt;
+  const std::string subject = to_lower(mail.find("subject").substr(0, 200));
   const std::string_view hotmail_recipient = returned.find("x-hmxmroriginalrecipient");
   const bool jmrp = !hotmail_recipient.empty() || mail.has("x-hmxmroriginalrecipient");
-  const std::string start = to_lower(text.substr(0, 400));
-  const bool says_so = start.find("this is an email abuse report") != std::string::npos ||
-                       start.find("this is an abuse report") != std::string::npos ||
-                       start.find("this is a spam report") != std::string::npos ||
+  static const PhraseIndex kSayings(
+      {"this is an email abuse report", "this is an abuse report", "this is a spam report"});
+  const bool says_so = kSayings.occurs_in(text.substr(0, 400)) ||
                        subject.starts_with("complaint about message from");
-  if (returned.empty() || !(jmrp || says_so)) return std::nullopt;
+  if (!jmrp && !says_so) return std::nullopt;
   FeedbackReport report;
   report.feedback_type = "abuse";
   add_recipient(report,

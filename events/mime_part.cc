@@ -41,18 +41,15 @@ bool contains_ignoring_case(std::string_view text, std::string_view lower_needle
                      [](char a, char b) { return lower(a) == b; }) != text.end();
 }
 
-// What a line costs GMime: an object a boundary, a container or a header field.
+// What a line of a header costs GMime: an object a boundary, a container or a field.
 struct LineCounts {
   std::size_t boundaries = 0, containers = 0, fields = 0;
 
+  bool add_boundary() { return ++boundaries <= kMaxBoundaryLines; }
   // False: this line is one too many.
-  bool add(std::string_view line) {
-    if (line.size() >= 2 && line[0] == '-' && line[1] == '-')
-      return ++boundaries <= kMaxBoundaryLines;
+  bool add_header_line(std::string_view line) {
     const std::string_view head = line.substr(0, 100);
-    if (!head.empty() && (lower(head[0]) == 'c' || head[0] == ' ' || head[0] == '\t') &&
-        contains_ignoring_case(head, "multipart/") && ++containers > kMaxContainers)
-      return false;
+    if (contains_ignoring_case(head, "multipart/") && ++containers > kMaxContainers) return false;
     const std::size_t end = head.find_first_of(": \t");
     return end == std::string_view::npos || end == 0 || head[end] != ':' ||
            ++fields <= kMaxFieldLines;
@@ -62,23 +59,34 @@ struct LineCounts {
 // What is given to GMime: the mail up to its limits, of its header the MIME fields alone, and each
 // message/rfc822 part under a name that GMime takes for a leaf. GMime makes an object of every
 // header field, and those of the mail and of the message it returns would take most of the time.
+// Base64 of kMaxPartText bytes, line ends included, is shorter than this.
+constexpr std::size_t kMaxEncodedText = kMaxPartText * 3 / 2;
+constexpr std::size_t kMaxReturned = 64u << 10;  // of a returned message its header is wanted
 constexpr std::string_view kReturned = "message/rfc822", kReturnedLeaf = "message/x-leaf";
 
 class Trim {
  public:
   explicit Trim(std::string_view bytes) {
     const std::string_view kept = bytes.substr(0, kMaxMailBytes);
-    text_.reserve(kept.size());
-    LineCounts counts;
-    std::size_t start = 0;
+    text_.reserve(kept.size() + 64);
+    std::size_t start = 0, copied = 0;
     while (start < kept.size()) {
       const std::size_t end = std::min(kept.find('\n', start), kept.size());
       const std::string_view line = kept.substr(start, end - start);
-      if (!counts.add(line)) break;
       const std::size_t next = std::min(end + 1, kept.size());
-      copy(line, kept.substr(start, next - start));
+      const bool boundary = line.starts_with("--") && state_ != State::kTop;
+      if (boundary ? !counts_.add_boundary()
+                   : state_ != State::kBody && !counts_.add_header_line(line))
+        break;
+      if (boundary) state_ = State::kPart;
+      if (!boundary && state_ != State::kBody && !keep(line, kept.substr(start, next - start))) {
+        text_.insert(text_.size() - instead_, kept.substr(copied, start - copied));
+        instead_ = 0;
+        copied = next;
+      }
       start = next;
     }
+    text_ += kept.substr(copied, start - copied);
     cut_ = start != bytes.size();
   }
 
@@ -88,31 +96,66 @@ class Trim {
  private:
   enum class State { kTop, kPart, kBody };
 
-  void copy(std::string_view line, std::string_view with_end) {
-    if (line.empty() || line == "\r") state_ = State::kBody;
-    if (line.starts_with("--") && state_ != State::kTop) state_ = State::kPart;
-    const bool folded = !line.empty() && (line[0] == ' ' || line[0] == '\t');
-    if (state_ == State::kTop && !folded)
-      dropping_ = !contains_ignoring_case(line.substr(0, 12), "content-") &&
-                  line.find(':') != std::string_view::npos;
-    if (state_ == State::kTop && dropping_) return;
-    if (state_ != State::kBody && (folded || lower(line[0]) == 'c') && copy_renamed(with_end))
-      return;
-    text_ += with_end;
+  // False: the line of a header is left out; what stands in its place is at the end of text_.
+  bool keep(std::string_view line, std::string_view with_end) {
+    if (line.empty() || line == "\r") {
+      state_ = State::kBody;
+      return true;
+    }
+    const bool folded = line[0] == ' ' || line[0] == '\t';
+    if (!folded) dropping_ = is_idle(line);
+    if (dropping_) return false;
+    return !(folded || lower(line[0]) == 'c') || !rename(with_end);
   }
-  bool copy_renamed(std::string_view line) {
+  // A field other than Content-Type and Content-Transfer-Encoding. What is not a field stays: it
+  // ends the header of a part.
+  static bool is_idle(std::string_view line) {
+    const std::size_t colon = line.substr(0, 100).find(':');
+    if (colon == std::string_view::npos ||
+        line.substr(0, colon).find_first_of(" \t") != std::string_view::npos)
+      return false;
+    return !contains_ignoring_case(line.substr(0, 9), "content-t");
+  }
+  bool rename(std::string_view line) {
     const auto at = std::search(line.begin(), line.end(), kReturned.begin(), kReturned.end(),
                                 [](char a, char b) { return lower(a) == b; });
     if (at == line.end()) return false;
+    const std::size_t before = text_.size();
     text_.append(line.begin(), at).append(kReturnedLeaf);
     text_.append(at + static_cast<std::ptrdiff_t>(kReturned.size()), line.end());
+    instead_ = text_.size() - before;
     return true;
   }
 
   std::string text_;
+  LineCounts counts_;
   State state_ = State::kTop;
+  std::size_t instead_ = 0;
   bool cut_ = false, dropping_ = false;
 };
+
+// Signatures and traces of filters make up most of a header, and no report needs them.
+bool is_noise(std::string_view name) {
+  static constexpr std::string_view kStarts[] = {"arc-",
+                                                 "dkim-",
+                                                 "domainkey-",
+                                                 "x-gm-",
+                                                 "x-google",
+                                                 "x-ms-",
+                                                 "x-microsoft",
+                                                 "x-forefront",
+                                                 "x-received",
+                                                 "x-spam-",
+                                                 "x-exchange",
+                                                 "received-spf",
+                                                 "authentication-results"};
+  const char first = name.empty() ? ' ' : lower(name[0]);
+  if (first != 'a' && first != 'd' && first != 'x' && first != 'r') return false;
+  return std::any_of(std::begin(kStarts), std::end(kStarts), [&](std::string_view start) {
+    return name.size() >= start.size() && std::equal(start.begin(), start.end(), name.begin(),
+                                                     [](char a, char b) { return a == lower(b); });
+  });
+}
 
 bool is_report_text(const std::string& type) {
   return type.starts_with("text/") || type.starts_with("message/") || type == "application/json";
@@ -124,9 +167,12 @@ bool keeps_charset(std::string_view charset) {
 }
 
 // Reports are ASCII but for a few languages; only multi-byte charsets hide ASCII from a reader.
-std::string to_utf8(std::string text, GMimeObject* part) {
-  const std::string charset = to_lower(g_mime_object_get_content_type_parameter(part, "charset"));
-  if (keeps_charset(charset)) return text;
+std::string to_utf8(std::string text, const std::string& charset) {
+  // The escape of ISO-2022 and the tilde of HZ are ASCII, too.
+  const bool plain = std::none_of(text.begin(), text.end(), [](char c) {
+    return static_cast<unsigned char>(c) >= 0x80 || c == '\x1b' || c == '~';
+  });
+  if (plain || keeps_charset(charset)) return text;
   const iconv_t descriptor = g_mime_iconv_open("UTF-8", charset.c_str());
   if (descriptor == reinterpret_cast<iconv_t>(-1)) return text;
   std::unique_ptr<char, Free> converted(g_mime_iconv_strndup(descriptor, text.data(), text.size()));
@@ -134,23 +180,18 @@ std::string to_utf8(std::string text, GMimeObject* part) {
   return converted ? std::string(converted.get()) : text;
 }
 
-std::string raw_content(GMimeDataWrapper* content) {
+std::string raw_content(GMimeDataWrapper* content, std::size_t most) {
   GMimeStream* stream = g_mime_data_wrapper_get_stream(content);  // stays the wrapper's
   const gint64 length = stream == nullptr ? 0 : g_mime_stream_length(stream);
   if (length <= 0) return {};
-  // Base64 of kMaxPartText bytes, line ends included, is shorter than this.
-  std::string raw(std::min(static_cast<std::size_t>(length), kMaxPartText * 3 / 2), '\0');
+  std::string raw(std::min(static_cast<std::size_t>(length), most), '\0');
   g_mime_stream_reset(stream);
   const ssize_t got = g_mime_stream_read(stream, raw.data(), raw.size());
   raw.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
   return raw;
 }
 
-std::string decoded_text(GMimePart* part) {
-  GMimeDataWrapper* content = g_mime_part_get_content(part);
-  if (content == nullptr) return {};
-  std::string raw = raw_content(content);
-  const GMimeContentEncoding encoding = g_mime_data_wrapper_get_encoding(content);
+std::string decoded(std::string raw, GMimeContentEncoding encoding, const std::string& charset) {
   if (encoding == GMIME_CONTENT_ENCODING_BASE64 ||
       encoding == GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE ||
       encoding == GMIME_CONTENT_ENCODING_UUENCODE) {
@@ -161,7 +202,14 @@ std::string decoded_text(GMimePart* part) {
     raw = std::move(text);
   }
   raw.resize(std::min(raw.size(), kMaxPartText));
-  return to_utf8(std::move(raw), GMIME_OBJECT(part));
+  return to_utf8(std::move(raw), charset);
+}
+
+std::string decoded_text(GMimePart* part, std::size_t most) {
+  GMimeDataWrapper* content = g_mime_part_get_content(part);
+  if (content == nullptr) return {};
+  return decoded(raw_content(content, most), g_mime_data_wrapper_get_encoding(content),
+                 to_lower(g_mime_object_get_content_type_parameter(GMIME_OBJECT(part), "charset")));
 }
 
 bool is_mbox_separator(std::string_view line) {
@@ -185,10 +233,35 @@ std::string unfold(std::string_view raw) {
   return out;
 }
 
-std::string type_of(GMimeObject* object) {
-  GMimeContentType* type = g_mime_object_get_content_type(object);
+std::string type_of(GMimeContentType* type) {
   return to_lower(g_mime_content_type_get_media_type(type)) + "/" +
          to_lower(g_mime_content_type_get_media_subtype(type));
+}
+
+std::size_t header_length(std::string_view bytes) {
+  for (std::size_t start = 0; start < bytes.size();) {
+    const std::size_t end = std::min(bytes.find('\n', start), bytes.size());
+    if (end == start || bytes.substr(start, end - start) == "\r")
+      return std::min(end + 1, bytes.size());
+    start = end + 1;
+  }
+  return bytes.size();
+}
+
+// A mail without parts needs no parser; that is half of all reports.
+void read_single_part(std::string_view bytes, Mail& mail) {
+  const std::string field(mail.headers.find("content-type"));
+  Owned<GMimeContentType> type(
+      g_mime_content_type_parse(nullptr, field.empty() ? "text/plain" : field.c_str()));
+  const std::string encoding(mail.headers.find("content-transfer-encoding"));
+  const std::string_view body = bytes.substr(header_length(bytes));
+  MimePart part{type_of(type.get()), {}};
+  if (is_report_text(part.type))
+    part.text = decoded(std::string(body.substr(0, kMaxEncodedText)),
+                        g_mime_content_encoding_from_string(encoding.c_str()),
+                        to_lower(g_mime_content_type_get_parameter(type.get(), "charset")));
+  mail.cut = bytes.size() > kMaxMailBytes || mail.headers.fields().size() >= kMaxHeaderFields;
+  mail.parts.push_back(std::move(part));
 }
 
 // Leaves in order; recursion is bounded by kMaxContainers.
@@ -202,9 +275,11 @@ void collect(GMimeObject* object, std::vector<MimePart>& parts) {
       parts.push_back(
           {"text/plain", std::string(std::string_view(prologue).substr(0, kMaxPartText))});
   } else if (GMIME_IS_PART(object)) {
-    MimePart part{type_of(object), {}};
-    if (part.type == kReturnedLeaf) part.type = kReturned;
-    if (is_report_text(part.type)) part.text = decoded_text(GMIME_PART(object));
+    MimePart part{type_of(g_mime_object_get_content_type(object)), {}};
+    const bool returned = part.type == kReturnedLeaf;
+    if (returned) part.type = kReturned;
+    if (is_report_text(part.type))
+      part.text = decoded_text(GMIME_PART(object), returned ? kMaxReturned : kMaxEncodedText);
     parts.push_back(std::move(part));
   }
 }
@@ -234,17 +309,22 @@ Mail read_mail(std::string_view bytes) {
     bytes.remove_prefix(end == std::string_view::npos ? bytes.size() : end + 1);
   }
   mail.headers = parse_headers(bytes.substr(0, kMaxMailBytes));
+  if (!contains_ignoring_case(mail.headers.find("content-type"), "multipart")) {
+    read_single_part(bytes, mail);
+    return mail;
+  }
   const Trim trimmed(bytes);
   mail.cut = trimmed.cut();
   Owned<GMimeStream> stream(
       g_mime_stream_mem_new_with_buffer(trimmed.text().data(), trimmed.text().size()));
-  Owned<GMimeParser> parser(g_mime_parser_new_with_stream(stream.get()));
+  static thread_local const Owned<GMimeParser> parser(g_mime_parser_new());
+  g_mime_parser_init_with_stream(parser.get(), stream.get());
   g_mime_parser_set_persist_stream(parser.get(), TRUE);
-  Owned<GMimeMessage> message(g_mime_parser_construct_message(parser.get(), nullptr));
-  GMimeObject* body = message ? g_mime_message_get_mime_part(message.get()) : nullptr;
-  if (body == nullptr) return mail;
-  mail.report_type = to_lower(g_mime_object_get_content_type_parameter(body, "report-type"));
-  collect(body, mail.parts);
+  // A part, not a message: GMimeMessage comes with six address lists that nobody asks for.
+  Owned<GMimeObject> body(g_mime_parser_construct_part(parser.get(), nullptr));
+  if (!body) return mail;
+  mail.report_type = to_lower(g_mime_object_get_content_type_parameter(body.get(), "report-type"));
+  collect(body.get(), mail.parts);
   return mail;
 }
 
@@ -276,12 +356,15 @@ std::string decode_header(std::string_view value) {
 
 MailHeaders parse_headers(std::string_view text) {
   MailHeaders headers;
-  std::string name, value;
+  std::string_view name, value;  // value: to the end of its last line
   std::size_t count = 0;
+  bool received = false;
   const auto flush = [&] {
-    if (!name.empty()) headers.add(std::move(name), unfold(value));
-    name.clear();
-    value.clear();
+    std::string low(name);
+    name = {};
+    std::transform(low.begin(), low.end(), low.begin(), lower);
+    if (low.empty() || (low == "received" && std::exchange(received, true))) return;
+    headers.add(std::move(low), unfold(value));
   };
   for (std::size_t start = 0; start < text.size() && count < kMaxHeaderFields;) {
     const std::size_t end = std::min(text.find('\n', start), text.size());
@@ -290,7 +373,8 @@ MailHeaders parse_headers(std::string_view text) {
     if (line.ends_with('\r')) line.remove_suffix(1);
     if (line.empty()) break;
     if (line.front() == ' ' || line.front() == '\t') {
-      if (value.size() < kMaxHeaderValue) value += line;
+      if (!name.empty())
+        value = {value.data(), static_cast<std::size_t>(line.data() + line.size() - value.data())};
       continue;
     }
     const std::size_t colon = line.find(':');
@@ -298,9 +382,10 @@ MailHeaders parse_headers(std::string_view text) {
         line.substr(0, colon).find_first_of(" \t") != std::string_view::npos)
       break;
     flush();
-    name = to_lower(std::string(line.substr(0, colon)).c_str());
-    value = line.substr(colon + 1);
     ++count;
+    if (is_noise(line.substr(0, colon))) continue;
+    name = line.substr(0, colon);
+    value = line.substr(colon + 1);
   }
   flush();
   return headers;

@@ -9,8 +9,9 @@
 
 namespace ipmit::events {
 
-// Header fields in the order of the mail. Names are lower case, values unfolded and trimmed;
-// encoded words (RFC 2047) are left as they are, see decode_header().
+// Header fields in the order of the mail, without signatures, the traces of filters, and all but
+// the first Received. Names are lower case, values unfolded and trimmed; encoded words (RFC 2047)
+// are left as they are, see decode_header().
 class MailHeaders {
  public:
   void add(std::string name, std::string value);

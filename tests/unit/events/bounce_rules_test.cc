@@ -29,12 +29,22 @@ BounceRules compiled(std::vector<BounceRule> rules) {
 TEST(PhraseIndex, FindsEveryOccurrenceAlsoInsideOthers) {
   const PhraseIndex index({"he", "she", "hers", "his", "he"});
   std::vector<std::uint32_t> found;
-  index.search("ushers", [&](std::uint32_t id) { found.push_back(id); });
+  index.search("ushers", [&](std::uint32_t id, std::size_t) {
+    found.push_back(id);
+    return false;
+  });
   std::sort(found.begin(), found.end());
   EXPECT_EQ(found, (std::vector<std::uint32_t>{0, 1, 2, 4}));
   found.clear();
-  index.search("\xff\x00q", [&](std::uint32_t id) { found.push_back(id); });
+  index.search("\xff\x00q", [&](std::uint32_t id, std::size_t) {
+    found.push_back(id);
+    return false;
+  });
   EXPECT_TRUE(found.empty());
+  EXPECT_TRUE(index.occurs_in("nHE"));
+  EXPECT_FALSE(index.occurs_in("nh e"));
+  EXPECT_EQ(index.first("his hers").phrase, 0U);
+  EXPECT_EQ(index.first("his hers").end, 6U);
 }
 
 TEST(BounceRules, WordingWinsOverCodesWhateverTheOrder) {
