@@ -105,7 +105,8 @@ ReportParts collect_report(const Mail& mail) {
       out.returned_is_part = out.returned_is_part || !out.returned.empty();
     } else if (part.type == "text/html") {
       if (html.empty() && !after_returned) html = html_to_text(part.text);
-    } else if (part.type.starts_with("text/") && !after_returned && plain.size() < kMaxPartText) {
+    } else if ((part.type.starts_with("text/") || part.type == "application/json") &&
+               !after_returned && plain.size() < kMaxPartText) {
       plain.append(part.text).append(1, '\n');
     }
   }

@@ -7,6 +7,7 @@
 #include "events/auto_reply.h"
 #include "events/bounce_address.h"
 #include "events/bounce_parts.h"
+#include "events/bounce_sns.h"
 #include "events/bounce_text.h"
 #include "events/bounce_text_report.h"
 #include "events/trace_token.h"
@@ -53,6 +54,7 @@ class Reporter {
     out.cut = mail_.cut;
     add_complaints();
     if (results_.empty()) add_dsns();
+    if (results_.empty()) add_sns();
     if (results_.empty()) add_text_bounces();
     if (results_.empty() && parts_.dsns.empty() && is_auto_reply(mail_.headers)) add_auto_reply();
     if (results_.size() > kMaxRecipients) results_.resize(kMaxRecipients);
@@ -212,6 +214,36 @@ class Reporter {
     result.bounce_class = verdict.bounce_class;
     result.rule = verdict.rule;
     result.hard = is_hard(verdict.bounce_class);
+  }
+
+  void add_sns() {
+    const auto sns = parse_sns_mail(parts_.text);
+    if (!sns) return;
+    for (const SnsRecipient& to : sns->recipients) {
+      MailResult result = base(MailKind::kBounce);
+      result.sender = sns->sender;
+      result.message_id = sns->message_id;
+      result.reporting_mta = sns->reporting_mta;
+      result.recipient = to.address;
+      result.action = to.action.empty() ? "failed" : to.action;
+      result.status = parse_status(to.status);
+      if (sns->kind == SnsReport::Kind::kBounce) {
+        decide(result, to.diagnostic, "Amazon SES: " + sns->type);
+      } else if (sns->kind == SnsReport::Kind::kComplaint) {
+        result.kind = MailKind::kComplaint;
+        result.bounce_class = BounceClass::kComplaint;
+        result.feedback_type = sns->feedback_type;
+        result.action.clear();
+      } else {
+        const ReplyCodes codes = find_codes(to.diagnostic);
+        result.kind = MailKind::kAuto;
+        result.bounce_class = BounceClass::kAuto;
+        result.reply = codes.reply;
+        if (result.status.empty()) result.status = codes.status;
+        result.diagnostic = limited(to.diagnostic);
+      }
+      results_.push_back(std::move(result));
+    }
   }
 
   // Signs that a mail without any DSN is a bounce: who wrote it, what its subject and text say.
