@@ -59,6 +59,24 @@ TEST(MailCorpus, EachMailGivesWhatItsWantFileSays) {
   }
 }
 
+TEST(MailCorpus, WellKnownAnswersOfServersHaveTheirClass) {
+  std::ifstream file(fs::path(IPMIT_SOURCE_DIR) / "tests/corpus/bounce_texts.txt");
+  std::vector<std::string> want;
+  std::string texts;
+  for (std::string line; std::getline(file, line);) {
+    want.push_back(line.substr(0, line.find('|')));
+    texts += line.substr(line.find('|') + 1) + '\n';
+  }
+  EXPECT_GT(want.size(), 70U);
+  Shell shell;
+  std::istringstream lines(shell.run({"-o", "json", "parse", "text"}, texts).out);
+  for (const std::string& name : want) {
+    std::string line;
+    std::getline(lines, line);
+    EXPECT_EQ(json::parse(line).at("class"), name) << line;
+  }
+}
+
 std::string lower(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(),
                  [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
