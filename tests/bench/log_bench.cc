@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// How fast mail logs are read: parsed only, parsed and joined, and the latter against pflogsumm in the
-// same run, turn by turn; then whether memory stays flat over many lines. CPU time of one thread, so
-// that a busy machine does not matter. The log is made by ../shared/acceptance/genlog.py where that and
-// python3 are there, else by the generator below.
-// usage: bench_log [LINES_FOR_MEMORY]   (default 5000000; 100000000 takes two minutes)
+// How fast mail logs are read: parsed only, parsed and joined, and the latter against pflogsumm in
+// the same run, turn by turn; then whether memory stays flat over many lines. CPU time of one
+// thread, so that a busy machine does not matter. The log is made by ../shared/acceptance/genlog.py
+// where that and python3 are there, else by the generator below. usage: bench_log
+// [LINES_FOR_MEMORY]   (default 5000000; 100000000 takes two minutes)
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -63,7 +63,8 @@ double resident_mib() {
 // The life of message number `n`: five lines, or four where it is never removed.
 void append_message(std::string& out, std::uint64_t n, bool is_removed) {
   char id[24];
-  std::snprintf(id, sizeof id, "%010llX", static_cast<unsigned long long>(n * 2654435761U % 0xffffffffffU));
+  std::snprintf(id, sizeof id, "%010llX",
+                static_cast<unsigned long long>(n * 2654435761U % 0xffffffffffU));
   char line[512];
   const auto add = [&](const char* daemon, const char* form) {
     const auto second = static_cast<unsigned>(n / 100 % 86400);
@@ -166,11 +167,12 @@ void measure_memory(std::uint64_t lines) {
     if (early == 0 && pipeline.lines() > lines / 5) early = resident_mib();
   }
   const double late = resident_mib();
-  std::printf("memory: %.1f MiB after a fifth of %llu lines, %.1f MiB after all; %llu messages "
-              "forgotten (%.0f s)\n",
-              early, static_cast<unsigned long long>(lines), late,
-              static_cast<unsigned long long>(pipeline.tracker().counters().forgotten),
-              own_cpu_s() - start);
+  std::printf(
+      "memory: %.1f MiB after a fifth of %llu lines, %.1f MiB after all; %llu messages "
+      "forgotten (%.0f s)\n",
+      early, static_cast<unsigned long long>(lines), late,
+      static_cast<unsigned long long>(pipeline.tracker().counters().forgotten),
+      own_cpu_s() - start);
   if (pipeline.tracker().counters().forgotten == 0) ++missed;
   report("memory early / late", early / late, "", 0.98);
 }

@@ -11,7 +11,7 @@ namespace ipmit::bench {
 // take the same steps and macros; the empty one answers "go on" and does nothing else.
 struct FilterOptions {
   std::string socket;  // path
-  bool trace_header = false;
+  bool trace_header = false;  // each message gets one; the empty filter adds a fixed text
   int rules = 0;    // that never match
   int held_ms = 0;  // a MAIL from held@example.com blocks its thread for so long
 };
