@@ -195,11 +195,9 @@ void decide(const MitigationSet& set, const MessageFacts& facts, Stage stage, Ti
             const DecideOptions& options, Decision& out) {
   clear(out);
   const std::string_view domain = facts.sender ? facts.sender->domain() : std::string_view{};
-  out.exempt = set.exemption(facts.client, facts.sasl_user, domain, now);
-  if (out.exempt) return;
   static thread_local std::vector<Match> matches;  // keeps its memory from call to call
   matches.clear();
-  set.find(facts.client, facts.sasl_user, domain, matches);
+  out.exempt = set.find_unless_exempt(facts.client, facts.sasl_user, domain, now, matches);
   if (matches.empty()) return;
   Question question(set, facts, stage, now, options, out);
   for (const Match& match : matches) question.consider(match);

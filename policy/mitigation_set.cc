@@ -24,6 +24,27 @@ struct MitigationSet::Impl {
   TextArena arena;
   std::uint64_t revision = 0;
 
+  void find(const TargetIndex::Question& question, std::vector<Match>& out) const {
+    const std::size_t first = out.size();
+    targets.find(question, arena, [&](TargetIndex::Entry entry) {
+      const RuleId rule = targets.id(entry);
+      rules.prefetch(rule);
+      if (!was_found(rule, out.data() + first, out)) out.push_back({rule, entry});
+      return true;
+    });
+  }
+  std::optional<std::string_view> exemption(const TargetIndex::Question& question,
+                                            TimePoint now) const {
+    const std::int64_t now_ms = now.time_since_epoch().count();
+    std::optional<std::string_view> found;
+    exempt_targets.find(question, arena, [&](TargetIndex::Entry entry) {
+      const PackedExemption& exemption = exemptions[exempt_targets.id(entry)];
+      if (exemption.ends_ms <= now_ms) return true;
+      found = arena.view(exemption.text, exemption.text_length);
+      return false;
+    });
+    return found;
+  }
   bool was_found(RuleId rule, const Match* begin, const std::vector<Match>& out) const {
     return rules.has_several_targets(rule) &&
            std::any_of(begin, out.data() + out.size(),
@@ -119,31 +140,25 @@ std::string MitigationSet::target_text(std::uint32_t target) const {
 
 void MitigationSet::find(const IpAddress* client, std::string_view sasl_user,
                          std::string_view sender_domain, std::vector<Match>& out) const {
-  const Impl& impl = *impl_;
-  const std::size_t first = out.size();
-  impl.targets.find(client, sasl_user, sender_domain, impl.arena, [&](TargetIndex::Entry entry) {
-    const RuleId rule = impl.targets.id(entry);
-    if (!impl.was_found(rule, out.data() + first, out)) out.push_back({rule, entry});
-    return true;
-  });
+  impl_->find({impl_->targets, client, sasl_user, sender_domain}, out);
 }
 
 std::optional<std::string_view> MitigationSet::exemption(const IpAddress* client,
                                                          std::string_view sasl_user,
                                                          std::string_view sender_domain,
                                                          TimePoint now) const {
-  const Impl& impl = *impl_;
-  const std::int64_t now_ms = now.time_since_epoch().count();
-  std::optional<std::string_view> found;
-  impl.targets.prefetch(client);  // decide() asks find() next
-  impl.exempt_targets.find(client, sasl_user, sender_domain, impl.arena,
-                           [&](TargetIndex::Entry entry) {
-                             const auto& exemption = impl.exemptions[impl.exempt_targets.id(entry)];
-                             if (exemption.ends_ms <= now_ms) return true;
-                             found = impl.arena.view(exemption.text, exemption.text_length);
-                             return false;
-                           });
-  return found;
+  return impl_->exemption({impl_->exempt_targets, client, sasl_user, sender_domain}, now);
+}
+
+std::optional<std::string_view> MitigationSet::find_unless_exempt(const IpAddress* client,
+                                                                  std::string_view sasl_user,
+                                                                  std::string_view sender_domain,
+                                                                  TimePoint now,
+                                                                  std::vector<Match>& out) const {
+  const TargetIndex::Question question(impl_->targets, client, sasl_user, sender_domain);
+  const auto exempt = exemption(client, sasl_user, sender_domain, now);
+  if (!exempt) impl_->find(question, out);
+  return exempt;
 }
 
 }  // namespace ipmit::policy

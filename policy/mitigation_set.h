@@ -75,6 +75,12 @@ class MitigationSet {
   void find(const IpAddress* client, std::string_view sasl_user, std::string_view sender_domain,
             std::vector<Match>& out) const;
 
+  // What decide() asks: exemption(), and where that is none, find(); the reads of both overlap.
+  std::optional<std::string_view> find_unless_exempt(const IpAddress* client,
+                                                     std::string_view sasl_user,
+                                                     std::string_view sender_domain, TimePoint now,
+                                                     std::vector<Match>& out) const;
+
   // The exemption that covers the message and has not ended, as target text; nullopt: none.
   std::optional<std::string_view> exemption(const IpAddress* client, std::string_view sasl_user,
                                             std::string_view sender_domain, TimePoint now) const;

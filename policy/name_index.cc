@@ -46,7 +46,7 @@ std::uint32_t NameIndex::insert(std::string_view text, Kind kind, TextArena& are
   if (fingerprints_[at] == 0) {
     fingerprints_[at] = fingerprint(hashed);
     slots_[at] = static_cast<std::uint32_t>(nodes_.size());
-    nodes_.push_back({arena.add(text), static_cast<std::uint8_t>(text.size()), kind});
+    nodes_.push_back({arena.add(text), 0, static_cast<std::uint8_t>(text.size()), kind});
   }
   return slots_[at];
 }

@@ -28,9 +28,13 @@ class NameIndex {
   std::size_t size() const { return nodes_.size(); }
   void prefetch(std::uint64_t hashed) const {
     __builtin_prefetch(fingerprints_.data() + (hashed & mask_));
+    __builtin_prefetch(slots_.data() + (hashed & mask_));
   }
   std::uint32_t find(std::uint64_t hashed, std::string_view text, Kind kind,
                      const TextArena& arena) const;
+  // A number kept with each name, and read with it.
+  void set_mark(std::uint32_t node, std::uint32_t mark) { nodes_[node].mark = mark; }
+  std::uint32_t mark(std::uint32_t node) const { return nodes_[node].mark; }
   Kind kind(std::uint32_t node) const { return nodes_[node].kind; }
   std::string_view text(std::uint32_t node, const TextArena& arena) const {
     return arena.view(nodes_[node].text, nodes_[node].length);
@@ -40,6 +44,7 @@ class NameIndex {
  private:
   struct Node {
     std::uint32_t text;
+    std::uint32_t mark;
     std::uint8_t length;  // domains and users have at most 255 bytes
     Kind kind;
   };

@@ -10,14 +10,29 @@
 
 namespace ipmit::policy {
 
+// One target of one rule, in the list of all: what a look-up reads between finding the target and
+// reading the rule. Entries form chains: those of the same target, then those of the next wider
+// one.
+struct TargetEntry {
+  static constexpr std::uint32_t kNone = ~std::uint32_t{0};
+  enum class Kind : std::uint8_t { kV4, kV6, kName };
+
+  std::uint32_t id;     // the number its user gave it
+  std::uint32_t next;   // entry, or kNone
+  std::uint32_t at;     // where its text comes from: the range it begins with, or the name
+  std::uint8_t length;  // of a prefix
+  Kind kind;
+};
+static_assert(sizeof(TargetEntry) == 16);
+
 // Which prefixes of one address family hold an address: the narrowest, and from each the next wider
-// one. The prefixes are cut into the ranges between their ends, each of which knows its narrowest
-// prefix; finding it is one search in a sorted array. Immutable once built.
+// one. The prefixes are cut into the ranges between their ends, each of which knows the first entry
+// of its narrowest prefix; finding it is one search in a sorted array. Immutable once built.
 // Key: std::uint32_t for IPv4, UInt128 for IPv6.
 template <typename Key>
 class PrefixIndex {
  public:
-  static constexpr std::uint32_t kNone = ~std::uint32_t{0};
+  static constexpr std::uint32_t kNone = TargetEntry::kNone;
   struct Item {
     Key start;
     std::uint8_t length;
@@ -25,15 +40,15 @@ class PrefixIndex {
   };
 
   PrefixIndex() = default;
-  // Calls take(node, id) for each item, node after node; nodes are numbered from 0. Sorts `items`.
-  template <typename Take>
-  PrefixIndex(std::vector<Item>& items, Take take);
+  // Appends the entries of `items`, which it sorts, to `entries`.
+  PrefixIndex(std::vector<Item>& items, BigVector<TargetEntry>& entries);
 
-  std::size_t size() const { return nodes_.size(); }
+  bool empty() const { return starts_.size() == 0; }
   // Call early: what narrowest() reads first is then on its way.
   void prefetch(Key address) const {
     if (!blocks_.empty()) __builtin_prefetch(blocks_.data() + block_of(address) / 64);
   }
+  // The first entry of the narrowest prefix that holds `address`.
   std::uint32_t narrowest(Key address) const {
     if (!blocks_.empty()) {
       const std::uint64_t block = block_of(address);
@@ -43,17 +58,14 @@ class PrefixIndex {
         address, [&](std::size_t first) { __builtin_prefetch(narrowest_.data() + first); });
     return range == 0 ? kNone : narrowest_[range - 1];
   }
-  std::uint32_t wider(std::uint32_t node) const { return nodes_[node].wider; }
-  Key start(std::uint32_t node) const { return starts_[nodes_[node].range]; }
-  int length(std::uint32_t node) const { return nodes_[node].length; }
-  std::size_t memory_bytes() const;
+  Key start(const TargetEntry& entry) const { return starts_[entry.at]; }
+  std::size_t memory_bytes() const {
+    return starts_.memory_bytes() + narrowest_.capacity() * sizeof(narrowest_[0]) +
+           blocks_.capacity() * sizeof(blocks_[0]);
+  }
 
  private:
-  struct Node {
-    std::uint32_t wider;
-    std::uint32_t range;  // that it begins with
-    std::uint8_t length;
-  };
+  static constexpr auto kKind = sizeof(Key) == 4 ? TargetEntry::Kind::kV4 : TargetEntry::Kind::kV6;
   struct Sweep;
 
   // Above this many prefixes a map of the blocks of 2^24 that hold any (for IPv4 each /24) tells
@@ -68,9 +80,8 @@ class PrefixIndex {
   }
 
   SortedKeys<Key> starts_;              // of the ranges
-  BigVector<std::uint32_t> narrowest_;  // node of each range, or kNone
-  BigVector<Node> nodes_;
-  BigVector<std::uint64_t> blocks_;  // a bit for each; empty: no map
+  BigVector<std::uint32_t> narrowest_;  // entry of each range, or kNone
+  BigVector<std::uint64_t> blocks_;     // a bit for each; empty: no map
 };
 
 // Goes over the prefixes in the order of their first addresses, wider ones first, and keeps the
@@ -78,21 +89,22 @@ class PrefixIndex {
 template <typename Key>
 struct PrefixIndex<Key>::Sweep {
   struct Open {
-    std::uint32_t node;
+    std::uint32_t entry;  // its first
     Key last;
   };
   PrefixIndex& index;
+  BigVector<TargetEntry>& entries;
   std::vector<Key> starts;
   std::vector<Open> open;
 
-  std::uint32_t top() const { return open.empty() ? kNone : open.back().node; }
+  std::uint32_t top() const { return open.empty() ? kNone : open.back().entry; }
 
-  void begin_range(Key start, std::uint32_t node) {
+  void begin_range(Key start, std::uint32_t entry) {
     if (!starts.empty() && starts.back() == start) {
-      index.narrowest_.back() = node;
+      index.narrowest_.back() = entry;
     } else {
       starts.push_back(start);
-      index.narrowest_.push_back(node);
+      index.narrowest_.push_back(entry);
     }
   }
   void close_before(Key start) {
@@ -103,54 +115,55 @@ struct PrefixIndex<Key>::Sweep {
     open.pop_back();
     if (last != static_cast<Key>(~Key{0})) begin_range(static_cast<Key>(last + 1), top());
   }
-  std::uint32_t add(Key start, int length) {
-    close_before(start);
-    const auto node = static_cast<std::uint32_t>(index.nodes_.size());
+  void add(const Item& item) {
+    close_before(item.start);
+    const auto entry = static_cast<std::uint32_t>(entries.size());
     const std::uint32_t wider = top();
-    const Key span =
-        length == 0
-            ? static_cast<Key>(~Key{0})
-            : static_cast<Key>((Key{1} << (sizeof(Key) * 8 - static_cast<unsigned>(length))) - 1);
-    const auto last = static_cast<Key>(start | span);
-    begin_range(start, node);
-    if (wider == kNone && !index.blocks_.empty()) index.mark_blocks(start, last);
-    open.push_back({node, last});
-    index.nodes_.push_back(
-        {wider, static_cast<std::uint32_t>(starts.size() - 1), static_cast<std::uint8_t>(length)});
-    return node;
+    const Key span = item.length == 0
+                         ? static_cast<Key>(~Key{0})
+                         : static_cast<Key>((Key{1} << (sizeof(Key) * 8 - item.length)) - 1);
+    const auto last = static_cast<Key>(item.start | span);
+    begin_range(item.start, entry);
+    if (wider == kNone && !index.blocks_.empty()) index.mark_blocks(item.start, last);
+    open.push_back({entry, last});
+    entries.push_back({.id = item.id,
+                       .next = wider,
+                       .at = static_cast<std::uint32_t>(starts.size() - 1),
+                       .length = item.length,
+                       .kind = kKind});
+  }
+  // Another rule for the prefix that came last.
+  void add_twin(std::uint32_t id) {
+    TargetEntry twin = entries.back();
+    twin.id = id;
+    entries.back().next = static_cast<std::uint32_t>(entries.size());
+    entries.push_back(twin);
   }
 };
 
 template <typename Key>
-template <typename Take>
-PrefixIndex<Key>::PrefixIndex(std::vector<Item>& items, Take take) {
+PrefixIndex<Key>::PrefixIndex(std::vector<Item>& items, BigVector<TargetEntry>& entries) {
   std::sort(items.begin(), items.end(), [](const Item& a, const Item& b) {
     if (a.start != b.start) return a.start < b.start;
     return a.length != b.length ? a.length < b.length : a.id < b.id;
   });
-  Sweep sweep{*this, {}, {}};
+  Sweep sweep{*this, entries, {}, {}};
   if (items.size() >= kMapFrom) blocks_.resize((std::size_t{1} << 24) / 64);
-  nodes_.reserve(items.size());
   sweep.starts.reserve(items.size() * 2);
   narrowest_.reserve(items.size() * 2);
   for (std::size_t i = 0; i < items.size(); ++i) {
     const Item& item = items[i];
-    const bool same =
+    const bool twin =
         i > 0 && items[i - 1].start == item.start && items[i - 1].length == item.length;
-    const std::uint32_t node =
-        same ? static_cast<std::uint32_t>(nodes_.size() - 1) : sweep.add(item.start, item.length);
-    take(node, item.id);
+    if (twin) {
+      sweep.add_twin(item.id);
+    } else {
+      sweep.add(item);
+    }
   }
   while (!sweep.open.empty()) sweep.close();
   starts_ = SortedKeys<Key>(sweep.starts);
   narrowest_.shrink_to_fit();
-  nodes_.shrink_to_fit();
-}
-
-template <typename Key>
-std::size_t PrefixIndex<Key>::memory_bytes() const {
-  return starts_.memory_bytes() + narrowest_.capacity() * sizeof(narrowest_[0]) +
-         nodes_.capacity() * sizeof(Node) + blocks_.capacity() * sizeof(blocks_[0]);
 }
 
 }  // namespace ipmit::policy

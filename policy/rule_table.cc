@@ -8,16 +8,15 @@
 namespace ipmit::policy {
 namespace {
 
-constexpr std::int64_t kAlways = std::numeric_limits<std::int64_t>::min();
 constexpr std::int64_t kForEver = std::numeric_limits<std::int64_t>::max();
 
-std::int64_t to_ms(const std::optional<TimePoint>& time, std::int64_t otherwise) {
-  return time ? time->time_since_epoch().count() : otherwise;
+std::int64_t to_ms(const std::optional<TimePoint>& end) {
+  return end ? end->time_since_epoch().count() : kForEver;
 }
 
-std::optional<TimePoint> to_time(std::int64_t ms, std::int64_t none) {
-  if (ms == none) return std::nullopt;
-  return TimePoint(Duration(ms));
+std::optional<TimePoint> to_time(std::int64_t end_ms) {
+  if (end_ms == kForEver) return std::nullopt;
+  return TimePoint(Duration(end_ms));
 }
 
 }  // namespace
@@ -25,6 +24,7 @@ std::optional<TimePoint> to_time(std::int64_t ms, std::int64_t none) {
 MitigationSet::Rule RuleTable::rule(RuleId id, const TextArena& arena) const {
   const Packed& packed = rules_[id];
   const Detail& detail = details_[packed.detail];
+  __builtin_prefetch(arena.view(packed.name, 0).data());  // read next, by whoever acts on the rule
   return {.name = arena.view(packed.name, packed.name_length),
           .reason = arena.view(packed.reason, packed.reason_length),
           .reply_code = detail.reply_code.in(arena),
@@ -34,8 +34,8 @@ MitigationSet::Rule RuleTable::rule(RuleId id, const TextArena& arena) const {
           .action = packed.action,
           .mode = packed.mode,
           .priority = packed.priority,
-          .starts = to_time(packed.starts_ms, kAlways),
-          .ends = to_time(packed.ends_ms, kForEver),
+          .starts = detail.starts,
+          .ends = to_time(packed.ends_ms),
           .rate_limit = detail.rate_limit,
           .scope = {.sender_domains = detail.sender_domains.in(arena),
                     .sasl_users = detail.sasl_users.in(arena),
@@ -44,8 +44,7 @@ MitigationSet::Rule RuleTable::rule(RuleId id, const TextArena& arena) const {
 
 RuleId RuleTable::Builder::add(const Mitigation& mitigation) {
   const Text reason = intern(mitigation.reason);
-  table_.rules_.push_back({.starts_ms = to_ms(mitigation.starts, kAlways),
-                           .ends_ms = to_ms(mitigation.ends, kForEver),
+  table_.rules_.push_back({.ends_ms = to_ms(mitigation.ends),
                            .name = arena_.add(mitigation.name),
                            .reason = reason.at,
                            .detail = intern_detail(mitigation),
@@ -111,6 +110,7 @@ RuleTable::Text RuleTable::Builder::intern_lines(const std::vector<SaslUser>& us
 
 std::uint32_t RuleTable::Builder::intern_detail(const Mitigation& mitigation) {
   const Detail detail{.rate_limit = mitigation.rate_limit,
+                      .starts = mitigation.starts,
                       .reply_code = intern(mitigation.reply_code),
                       .reply_enhanced = intern(mitigation.reply_enhanced),
                       .reply_text = intern(mitigation.reply_text),
@@ -137,6 +137,7 @@ std::size_t RuleTable::Builder::DetailHash::operator()(const Detail& detail) con
     add(std::uint64_t{rate.burst} << 2 | static_cast<std::uint64_t>(rate.unit) << 1 |
         static_cast<std::uint64_t>(rate.per));
   }
+  if (detail.starts) add(static_cast<std::uint64_t>(detail.starts->time_since_epoch().count()));
   for (const Text* text :
        {&detail.reply_code, &detail.reply_enhanced, &detail.reply_text, &detail.reroute_transport,
         &detail.sender_domains, &detail.sasl_users, &detail.recipient_domains})

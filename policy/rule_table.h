@@ -12,8 +12,8 @@
 
 namespace ipmit::policy {
 
-// The rules of a MitigationSet, 40 bytes each and their texts; what many share (reasons, rate
-// limits, replies, scopes) is stored once. Immutable once built.
+// The rules of a MitigationSet, 32 bytes each (never across two cache lines) and their texts; what
+// many share (reasons, rate limits, replies, scopes) is stored once. Immutable once built.
 class RuleTable {
  public:
   class Builder;
@@ -23,6 +23,8 @@ class RuleTable {
   std::string_view name(RuleId id, const TextArena& arena) const {
     return arena.view(rules_[id].name, rules_[id].name_length);
   }
+  // Call early: what rule() reads first is then on its way.
+  void prefetch(RuleId id) const { __builtin_prefetch(rules_.data() + id); }
   bool has_several_targets(RuleId id) const { return rules_[id].several_targets; }
   std::size_t memory_bytes() const {
     return rules_.capacity() * sizeof(Packed) + details_.capacity() * sizeof(Detail);
@@ -38,13 +40,13 @@ class RuleTable {
   // What few rules have, or many have in common.
   struct Detail {
     std::optional<RateLimit> rate_limit;
+    std::optional<TimePoint> starts;
     Text reply_code, reply_enhanced, reply_text, reroute_transport;
     Text sender_domains, sasl_users, recipient_domains;
     friend bool operator==(const Detail&, const Detail&) = default;
   };
-  struct Packed {
-    std::int64_t starts_ms;  // the least number there is: at once
-    std::int64_t ends_ms;    // the greatest: until released
+  struct alignas(32) Packed {
+    std::int64_t ends_ms;  // the greatest number there is: until released
     std::uint32_t name;
     std::uint32_t reason;
     std::uint32_t detail;  // index
@@ -55,7 +57,7 @@ class RuleTable {
     Mode mode;
     bool several_targets;
   };
-  static_assert(sizeof(Packed) == 40);
+  static_assert(sizeof(Packed) == 32);
 
   BigVector<Packed> rules_;
   std::vector<Detail> details_;

@@ -25,32 +25,42 @@ class TargetIndex {
   std::uint32_t id(Entry entry) const { return entries_[entry].id; }
   std::string text(Entry entry, const TextArena& arena) const;  // as Target::to_string()
 
-  // Calls visit(entry) for each hit until it returns false. `client` may be null; empty texts hit
-  // nothing. Does not allocate.
-  template <typename Visit>
-  void find(const IpAddress* client, std::string_view user, std::string_view domain,
-            const TextArena& arena, Visit visit) const {
-    if (entries_.empty()) return;
-    prefetch(client);
-    Probes probes;
-    prepare(user, domain, probes);
-    if (client != nullptr) {
-      const bool v4 = client->is_v4();
-      const auto more = v4 ? visit_prefixes(v4_, client->v4_value(), 0, visit)
-                           : visit_prefixes(v6_, v6_key(*client), v4_.size(), visit);
-      if (!more) return;
+  // A question: the client's address may be null, empty texts hit nothing. Hashes the names and
+  // starts the reads of all of them, so that what the memory takes overlaps; ask early, find()
+  // later. Plain memory, valid as long as its arguments.
+  struct Question {
+    Question(const TargetIndex& index, const IpAddress* address, std::string_view user,
+             std::string_view domain)
+        : client(address) {
+      index.prepare(user, domain, *this);
     }
-    for (std::size_t i = 0; i < probes.count; ++i) {
-      const Probe& probe = probes.list[i];
+    struct Probe {
+      std::uint64_t hash;
+      const char* data;
+      std::size_t size;
+      NameIndex::Kind kind;
+    };
+    const IpAddress* client;
+    std::size_t count = 0;
+    std::array<Probe, 130> probes;  // a user, a domain and its at most 127 parents
+  };
+
+  // Calls visit(entry) for each hit until it returns false. Does not allocate.
+  template <typename Visit>
+  void find(const Question& question, const TextArena& arena, Visit visit) const {
+    if (entries_.empty()) return;
+    if (question.client != nullptr) {
+      const IpAddress& client = *question.client;
+      const Entry first =
+          client.is_v4() ? narrowest(v4_, client.v4_value()) : narrowest(v6_, v6_key(client));
+      if (!visit_chain(first, visit)) return;
+    }
+    for (std::size_t i = 0; i < question.count; ++i) {
+      const Question::Probe& probe = question.probes[i];
       const std::uint32_t node =
           names_.find(probe.hash, {probe.data, probe.size}, probe.kind, arena);
-      if (node != NameIndex::kNone && !visit_node(v4_.size() + v6_.size() + node, visit)) return;
+      if (node != NameIndex::kNone && !visit_chain(names_.mark(node), visit)) return;
     }
-  }
-
-  // What find() will read first for the client. May come earlier still.
-  void prefetch(const IpAddress* client) const {
-    if (client != nullptr && client->is_v4()) v4_.prefetch(client->v4_value());
   }
 
   std::size_t memory_bytes() const;
@@ -60,50 +70,26 @@ class TargetIndex {
   }
 
  private:
-  struct ListedEntry {
-    std::uint32_t id;
-    std::uint32_t node;
-  };
-  struct Probe {
-    std::uint64_t hash;
-    const char* data;
-    std::size_t size;
-    NameIndex::Kind kind;
-  };
-  // A user, a domain and its at most 127 parents. Plain memory, filled up to `count`.
-  struct Probes {
-    std::size_t count = 0;
-    std::array<Probe, 130> list;
-  };
+  void prepare(std::string_view user, std::string_view domain, Question& question) const;
 
-  // Computes all hashes first, so that the cache misses of all look-ups overlap.
-  void prepare(std::string_view user, std::string_view domain, Probes& probes) const;
-
-  template <typename Key, typename Visit>
-  bool visit_prefixes(const PrefixIndex<Key>& prefixes, Key address, std::size_t first_node,
-                      Visit& visit) const {
-    if (prefixes.size() == 0) return true;
-    for (std::uint32_t node = prefixes.narrowest(address); node != PrefixIndex<Key>::kNone;
-         node = prefixes.wider(node))
-      if (!visit_node(first_node + node, visit)) return false;
-    return true;
+  template <typename Key>
+  static Entry narrowest(const PrefixIndex<Key>& prefixes, Key address) {
+    return prefixes.empty() ? TargetEntry::kNone : prefixes.narrowest(address);
   }
   template <typename Visit>
-  bool visit_node(std::size_t node, Visit& visit) const {
-    for (Entry entry = first_entry_[node]; entry < first_entry_[node + 1]; ++entry)
+  bool visit_chain(Entry entry, Visit& visit) const {
+    for (; entry != TargetEntry::kNone; entry = entries_[entry].next)
       if (!visit(entry)) return false;
     return true;
   }
 
-  // Nodes are numbered through: IPv4 prefixes, IPv6 prefixes, names.
   PrefixIndex<std::uint32_t> v4_;
   PrefixIndex<UInt128> v6_;
-  NameIndex names_;
+  NameIndex names_;  // the mark of each is its first entry
   bool has_users_ = false;
   bool has_domains_ = false;
-  std::uint64_t parent_depths_ = 0;       // bit n: some "*." pattern has n labels (63: or more)
-  BigVector<std::uint32_t> first_entry_;  // of each node, and an end
-  BigVector<ListedEntry> entries_;
+  std::uint64_t parent_depths_ = 0;  // bit n: some "*." pattern has n labels (63: or more)
+  BigVector<TargetEntry> entries_;
 };
 
 // Collects targets, then makes the index. One thread.
