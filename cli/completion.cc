@@ -30,6 +30,12 @@ _ipmitctl() {
         'observe reroute throttle defer quarantine reject discard' -- "$current"); return ;;
     --unit) mapfile -t COMPREPLY < <(compgen -W 'messages recipients' -- "$current"); return ;;
     --per) mapfile -t COMPREPLY < <(compgen -W 'target address' -- "$current"); return ;;
+    --from)
+      if [ "$verb" = 'parse provider' ]; then
+        mapfile -t COMPREPLY < <(compgen -W 'ses sendgrid mailgun postmark kumomta ipmit' \
+          -- "$current")
+      fi
+      return ;;
     --origin)
       mapfile -t COMPREPLY < <(compgen -W 'manual detector database feed' -- "$current"); return ;;
   esac

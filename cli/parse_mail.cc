@@ -22,38 +22,13 @@ struct Options {
   std::string rules;
 };
 
-void add_result(std::string& line, const events::MailResult& result) {
-  common::JsonObjectText object(line);
-  object.text("kind", events::to_string(result.kind));
-  object.text("status", result.status);
-  object.text("replycode", result.reply);
-  object.text("class", policy::to_string(result.bounce_class));
-  object.boolean("hardbounce", result.hard);
-  object.text("recipient", result.recipient);
-  object.text("action", result.action);
-  object.text("feedbacktype", result.feedback_type);
-  object.text("addresser", result.sender);
-  object.text("messageid", result.message_id);
-  object.text("rule", result.rule);
-  object.text("stage", policy::to_string(result.stage));
-  object.text("diagnostic", result.diagnostic);
-  object.text("queueid", result.queue_id);
-  object.text("reportingmta", result.reporting_mta);
-  object.text("remotemta", result.remote_mta);
-  object.text("sourceaddress", result.source_address);
-  object.text("date", result.date);
-  std::string derived = "[";
-  for (const std::string& field : result.derived)
-    derived += (derived.size() > 1 ? "," : "") + json_string(field);
-  object.raw("derived", derived + "]");
-  object.finish();
-}
-
 std::string to_json(const std::string& file, const events::MailReport& report) {
   std::string results = "[";
   for (const events::MailResult& result : report.results) {
     if (results.size() > 1) results += ',';
-    add_result(results, result);
+    common::JsonObjectText row(results);
+    events::add_members(row, result);
+    row.finish();
   }
   std::string line;
   common::JsonObjectText object(line);

@@ -36,6 +36,8 @@ std::span<const Verb> all_verbs() {
            declare_parse_text},
       Verb{"parse log", "Delivery events of a mail log on standard input, as JSON lines",
            Needs::kNothing, declare_parse_log},
+      Verb{"parse provider", "Delivery events and complaints from the JSON of mail providers",
+           Needs::kNothing, declare_parse_provider},
       Verb{"completion", "Print the completion script of a shell", Needs::kNothing,
            declare_completion},
   };

@@ -29,6 +29,7 @@ Run declare_import(VerbParser& parser);
 Run declare_export(VerbParser& parser);
 Run declare_parse_mail(VerbParser& parser);
 Run declare_parse_text(VerbParser& parser);
+Run declare_parse_provider(VerbParser& parser);
 Run declare_parse_log(VerbParser& parser);
 Run declare_completion(VerbParser& parser);
 

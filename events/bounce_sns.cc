@@ -6,9 +6,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "events/bounce_text.h"
-#include "events/dsn_report.h"
-
 namespace ipmit::events {
 namespace {
 
@@ -53,11 +50,6 @@ json object_of(std::string_view text, std::string_view key) {
   return {};
 }
 
-std::string text_of(const json& object, const char* key) {
-  const auto member = object.is_object() ? object.find(key) : object.end();
-  return member != object.end() && member->is_string() ? member->get<std::string>() : std::string();
-}
-
 // The string behind `key` anywhere in the text; for members of an object that may be damaged.
 std::string text_behind(std::string_view text, std::string_view key) {
   const std::size_t at = text.find(key);
@@ -66,25 +58,6 @@ std::string text_behind(std::string_view text, std::string_view key) {
   if (open == std::string_view::npos || text[open] != '"') return {};
   const std::string_view value = text.substr(open + 1, 998);
   return std::string(value.substr(0, value.find('"')));
-}
-
-void add_recipients(SnsReport& report, const json& object, const char* key) {
-  const auto list = object.find(key);
-  if (list == object.end() || !list->is_array()) return;
-  for (const json& entry : *list) {
-    if (report.recipients.size() >= kMaxRecipients) return;
-    if (entry.is_string())
-      report.recipients.push_back({entry.get<std::string>(), {}, {}, {}});
-    else
-      report.recipients.push_back({text_of(entry, "emailAddress"), text_of(entry, "action"),
-                                   text_of(entry, "status"), text_of(entry, "diagnosticCode")});
-  }
-}
-
-std::string without_type(const std::string& value) {
-  const std::size_t semicolon = value.find(';');
-  return std::string(
-      trim(semicolon == std::string::npos ? value : std::string_view(value).substr(semicolon + 1)));
 }
 
 }  // namespace
@@ -97,27 +70,15 @@ std::optional<SnsReport> parse_sns_mail(std::string_view text) {
       text_behind(plain, notification ? "\"notificationType\"" : "\"eventType\"");
   SnsReport report;
   if (kind == "Bounce") {
-    const json bounce = object_of(plain, "\"bounce\":");
-    report.type = text_of(bounce, "bounceType") + " " + text_of(bounce, "bounceSubType");
-    report.reporting_mta = to_lower(without_type(text_of(bounce, "reportingMTA")));
-    add_recipients(report, bounce, "bouncedRecipients");
+    report.outcome = read_ses_bounce(object_of(plain, "\"bounce\":"));
   } else if (kind == "Complaint") {
-    const json complaint = object_of(plain, "\"complaint\":");
     report.kind = SnsReport::Kind::kComplaint;
-    report.feedback_type = to_lower(text_of(complaint, "complaintFeedbackType"));
-    add_recipients(report, complaint, "complainedRecipients");
+    report.outcome = read_ses_complaint(object_of(plain, "\"complaint\":"));
   } else if (kind == "Delivery") {
-    const json delivery = object_of(plain, "\"delivery\":");
     report.kind = SnsReport::Kind::kDelivery;
-    report.reporting_mta = to_lower(without_type(text_of(delivery, "reportingMTA")));
-    add_recipients(report, delivery, "recipients");
-    for (SnsRecipient& to : report.recipients) {
-      to.action = "delivered";
-      to.diagnostic = text_of(delivery, "smtpResponse");
-    }
+    report.outcome = read_ses_delivery(object_of(plain, "\"delivery\":"));
   }
-  std::erase_if(report.recipients, [](const SnsRecipient& to) { return to.address.empty(); });
-  if (report.recipients.empty()) return std::nullopt;
+  if (report.outcome.recipients.empty()) return std::nullopt;
   report.sender = text_behind(plain, "\"source\"");
   const std::size_t mail = plain.find("\"mail\"");
   report.message_id =

@@ -4,25 +4,19 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
+
+#include "events/provider/ses_notification.h"
 
 namespace ipmit::events {
 
 // What Amazon SES tells by a mail of Amazon SNS: JSON in the text of the mail, with the
-// notification as a JSON string inside. Strings are as written; empty: the notification does not
-// say.
-struct SnsRecipient {
-  std::string address, action, status, diagnostic;
-};
+// notification as a JSON string inside.
 struct SnsReport {
   enum class Kind { kBounce, kComplaint, kDelivery };
   Kind kind = Kind::kBounce;
-  std::string type;           // "Permanent General"
-  std::string feedback_type;  // of complaints
+  SesOutcome outcome;
   std::string sender;
   std::string message_id;
-  std::string reporting_mta;
-  std::vector<SnsRecipient> recipients;  // at most kMaxRecipients
 };
 
 // nullopt: no such notification in `text`. Only the object that is wanted is parsed, so that lines

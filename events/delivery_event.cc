@@ -5,8 +5,6 @@
 #include <bit>
 #include <charconv>
 
-#include "common/json_text.h"
-
 namespace ipmit::events {
 namespace {
 
@@ -115,6 +113,19 @@ std::string_view to_string(EventOrigin origin) {
   return "ipmit";
 }
 
+std::optional<EventOrigin> parse_event_origin(std::string_view word) {
+  for (const EventOrigin origin :
+       {EventOrigin::kDestination, EventOrigin::kLocalPolicy, EventOrigin::kIpmit})
+    if (word == to_string(origin)) return origin;
+  return std::nullopt;
+}
+
+std::optional<EventSource> parse_event_source(std::string_view word) {
+  for (const EventSource source : {EventSource::kLog, EventSource::kMail, EventSource::kProvider})
+    if (word == to_string(source)) return source;
+  return std::nullopt;
+}
+
 std::string_view to_string(EventSource source) {
   switch (source) {
     case EventSource::kLog:
@@ -129,6 +140,11 @@ std::string_view to_string(EventSource source) {
 
 void append_json(std::string& out, const DeliveryEvent& event) {
   common::JsonObjectText json(out);
+  add_members(json, event);
+  json.finish();
+}
+
+void add_members(common::JsonObjectText& json, const DeliveryEvent& event) {
   json.number("v", 1);
   json.text("event_id", event.event_id);
   std::array<char, 32> buffer{};
@@ -163,7 +179,6 @@ void append_json(std::string& out, const DeliveryEvent& event) {
   json.boolean("joined", event.joined);
   json.always_text("source", to_string(event.source));
   if (event.line != 0) json.number("line", event.line);
-  json.finish();
 }
 
 void EventIdBuilder::mix(std::uint64_t word) {

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "common/clock.h"
+#include "common/json_text.h"
 
 namespace ipmit::events {
 
@@ -31,9 +32,11 @@ enum class EventOrigin : std::uint8_t {
   kIpmit,        // a refusal of ipmit, of this host or of another one behind it
 };
 std::string_view to_string(EventOrigin origin);
+std::optional<EventOrigin> parse_event_origin(std::string_view word);
 
 enum class EventSource : std::uint8_t { kLog, kMail, kProvider };
 std::string_view to_string(EventSource source);
+std::optional<EventSource> parse_event_source(std::string_view word);
 
 // One outcome for one recipient, whatever told it: the fields of docs/delivery-events.md and
 // schema/delivery_event.schema.json. Empty text and zero mean "not known", but for the null sender,
@@ -77,8 +80,10 @@ struct DeliveryEvent {
   bool counts_as_evidence() const { return origin == EventOrigin::kDestination; }
 };
 
-// Appends one JSON object without newline (version 1 of the schema).
+// Appends one JSON object without newline (version 1 of the schema). read_delivery_event() of
+// provider/provider_events.h reads it back.
 void append_json(std::string& out, const DeliveryEvent& event);
+void add_members(common::JsonObjectText& json, const DeliveryEvent& event);
 
 // A text for DeliveryEvent::event_id from whatever identifies the outcome. Stable across versions,
 // hosts and compilers. Not cryptographic: it tells repetitions, not forgeries.

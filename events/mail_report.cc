@@ -6,6 +6,7 @@
 
 #include "events/auto_reply.h"
 #include "events/bounce_address.h"
+#include "events/bounce_decision.h"
 #include "events/bounce_parts.h"
 #include "events/bounce_sns.h"
 #include "events/bounce_text.h"
@@ -25,23 +26,6 @@ std::string message_id_of(std::string_view value) {
     value = value.substr(0, value.find('>'));
   }
   return std::string(value.substr(0, 998));
-}
-
-std::string limited(std::string_view text) {
-  return std::string(trim(text).substr(0, kMaxDiagnostic));
-}
-
-// Joined lines of a quoted transcript: the reply without its "<<< " marks.
-std::string one_line(std::string_view text) {
-  std::string out;
-  for (const std::string_view raw : split_lines(text)) {
-    std::string_view line = trim(raw);
-    if (line.starts_with("<<<")) line = trim(line.substr(3));
-    if (line.empty() || out.size() > kMaxDiagnostic) continue;
-    if (!out.empty()) out += ' ';
-    out += line;
-  }
-  return out;
 }
 
 class Reporter {
@@ -73,7 +57,7 @@ class Reporter {
     if (result.sender.empty()) result.sender = address_of(returned.find("return-path"));
     if (result.sender.empty()) result.sender = address_of(mail_.headers.find("to"));
     result.message_id = message_id_of(returned.find("message-id"));
-    result.trace_token = limited(returned.find(to_lower(kTraceHeader)));
+    result.trace_token = limited_text(returned.find(to_lower(kTraceHeader)));
     return result;
   }
 
@@ -139,7 +123,7 @@ class Reporter {
       result.kind = MailKind::kAuto;
       result.bounce_class = BounceClass::kAuto;
       result.reply = find_codes(to.diagnostic).reply;
-      result.diagnostic = limited(to.diagnostic);
+      result.diagnostic = limited_text(to.diagnostic);
     } else {
       decide(result, to.diagnostic, text_about(result.recipient, to, named));
     }
@@ -182,57 +166,27 @@ class Reporter {
     return single ? parts_.text : std::string();
   }
 
-  // Codes, stage and class, from what was said of the recipient.
-  void decide(MailResult& result, std::string_view diagnostic, std::string_view about) {
-    std::string text = one_line(diagnostic);
-    const std::string more = one_line(about);
-    if (text.empty()) text = find_quoted_reply(more);
-    // Of "host mx.example.net[192.0.2.1] said: 550 …" the answer counts, not the name of the host.
-    const std::string whole = text;
-    if (const std::string_view answer = find_quoted_reply(text); !answer.empty())
-      text = std::string(answer);
-    ReplyCodes codes = find_codes(text);
-    const ReplyCodes others = find_codes(more);
-    if (codes.reply.empty()) codes.reply = others.reply;
-    if (codes.status.empty()) codes.status = others.status;
-    if (!codes.status.empty() && (result.status.empty() || !codes.status.ends_with(".0.0")))
-      result.status = codes.status;
-    result.reply = codes.reply;
-    result.stage = find_stage(whole);
-    if (result.stage == SmtpStage::kUnknown) result.stage = find_stage(more);
-    result.diagnostic = limited(whole.empty() ? more : whole);
-    BounceFacts facts;
-    facts.text = text;
-    facts.more_text = more;
-    facts.status = result.status;
-    facts.reply = result.reply;
-    facts.stage = result.stage;
-    if (!result.remote_mta.empty()) facts.hosts.push_back(result.remote_mta);
-    if (!result.reporting_mta.empty()) facts.hosts.push_back(result.reporting_mta);
-    facts.hosts.push_back(domain_of(result.recipient));
-    const BounceVerdict verdict = rules_.classify(facts);
-    result.bounce_class = verdict.bounce_class;
-    result.rule = verdict.rule;
-    result.hard = is_hard(verdict.bounce_class);
+  void decide(MailResult& result, std::string_view diagnostic, std::string_view about) const {
+    decide_bounce(result, diagnostic, about, rules_);
   }
 
   void add_sns() {
     const auto sns = parse_sns_mail(parts_.text);
     if (!sns) return;
-    for (const SnsRecipient& to : sns->recipients) {
+    for (const SesRecipient& to : sns->outcome.recipients) {
       MailResult result = base(MailKind::kBounce);
       result.sender = sns->sender;
       result.message_id = sns->message_id;
-      result.reporting_mta = sns->reporting_mta;
+      result.reporting_mta = sns->outcome.reporting_mta;
       result.recipient = to.address;
       result.action = to.action.empty() ? "failed" : to.action;
       result.status = parse_status(to.status);
       if (sns->kind == SnsReport::Kind::kBounce) {
-        decide(result, to.diagnostic, "Amazon SES: " + sns->type);
+        decide(result, to.diagnostic, "Amazon SES: " + sns->outcome.type);
       } else if (sns->kind == SnsReport::Kind::kComplaint) {
         result.kind = MailKind::kComplaint;
         result.bounce_class = BounceClass::kComplaint;
-        result.feedback_type = sns->feedback_type;
+        result.feedback_type = sns->outcome.feedback_type;
         result.action.clear();
       } else {
         const ReplyCodes codes = find_codes(to.diagnostic);
@@ -240,7 +194,7 @@ class Reporter {
         result.bounce_class = BounceClass::kAuto;
         result.reply = codes.reply;
         if (result.status.empty()) result.status = codes.status;
-        result.diagnostic = limited(to.diagnostic);
+        result.diagnostic = limited_text(to.diagnostic);
       }
       results_.push_back(std::move(result));
     }
@@ -337,26 +291,6 @@ std::string_view to_string(MailKind kind) {
 MailReport parse_mail(std::string_view bytes, const BounceRules& rules) {
   const Mail mail = read_mail(bytes);
   return Reporter(mail, collect_report(mail), rules).report();
-}
-
-TextVerdict parse_text(std::string_view text, const BounceRules& rules) {
-  const ReplyCodes codes = find_codes(text);
-  TextVerdict verdict;
-  verdict.status = codes.status;
-  verdict.reply = codes.reply;
-  verdict.stage = find_stage(text);
-  BounceFacts facts;
-  const std::string_view quoted = find_quoted_reply(text);
-  facts.text = quoted.empty() ? text : quoted;
-  facts.more_text = text;
-  facts.status = verdict.status;
-  facts.reply = verdict.reply;
-  facts.stage = verdict.stage;
-  const BounceVerdict by_rule = rules.classify(facts);
-  verdict.bounce_class = by_rule.bounce_class;
-  verdict.rule = by_rule.rule;
-  verdict.hard = is_hard(by_rule.bounce_class);
-  return verdict;
 }
 
 }  // namespace ipmit::events

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/json_text.h"
 #include "events/bounce_rules.h"
 #include "policy/bounce_rule.h"
 
@@ -38,6 +39,9 @@ struct MailResult {
   std::string trace_token;           // of kTraceHeader in the returned message
   std::vector<std::string> derived;  // fields that come from the returned message, not the report
 };
+
+// The members of a result in `ipmitctl parse mail` and `parse provider`.
+void add_members(common::JsonObjectText& object, const MailResult& result);
 
 struct MailReport {
   MailKind kind = MailKind::kNone;  // kNone: ordinary mail

@@ -19,6 +19,12 @@ _ipmitctl() {
         'observe reroute throttle defer quarantine reject discard' -- "$current"); return ;;
     --unit) mapfile -t COMPREPLY < <(compgen -W 'messages recipients' -- "$current"); return ;;
     --per) mapfile -t COMPREPLY < <(compgen -W 'target address' -- "$current"); return ;;
+    --from)
+      if [ "$verb" = 'parse provider' ]; then
+        mapfile -t COMPREPLY < <(compgen -W 'ses sendgrid mailgun postmark kumomta ipmit' \
+          -- "$current")
+      fi
+      return ;;
     --origin)
       mapfile -t COMPREPLY < <(compgen -W 'manual detector database feed' -- "$current"); return ;;
   esac
@@ -45,9 +51,10 @@ _ipmitctl() {
     'parse mail'*) words='--help --rules' ;;
     'parse text'*) words='--help --rules' ;;
     'parse log'*) words='--help --lines --year --zone' ;;
+    'parse provider'*) words='--from --help --rules' ;;
     'completion'*) words='--help' ;;
     'exempt'*) words='add remove list' ;;
-    'parse'*) words='mail text log' ;;
+    'parse'*) words='mail text log provider' ;;
     *) words='' ;;
   esac
   case "$verb $current" in

@@ -57,6 +57,7 @@ TEST(Completion, CompletesInBash) {
   } rows[] = {
       {"ipmitctl ex", "exempt explain export"},
       {"ipmitctl exempt ''", "add remove list"},
+      {"ipmitctl parse provider --from m", "mailgun"},
       {"ipmitctl exempt a", "add"},
       {"ipmitctl exempt add 192.0.2.1 --r", "--reason"},
       {"ipmitctl add -t 192.0.2.1 --action re", "reroute reject"},

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <memory>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "cli/bounce_rules_file.h"
+#include "cli/verbs.h"
+#include "events/provider/provider_events.h"
+
+namespace ipmit::cli {
+namespace {
+
+struct Options {
+  std::vector<std::string> files;
+  std::string from, rules;
+};
+
+// False: the file cannot be read.
+bool read_file(const Context& context, const std::string& file, events::ProviderReader& reader) {
+  std::ifstream own;
+  if (file != "-") {
+    errno = 0;
+    own.open(file, std::ios::binary);
+    own.peek();  // a directory opens, but does not read
+    if (!own && !own.eof()) {
+      context.bad_input(file + ": cannot read: " + (errno != 0 ? std::strerror(errno) : "no file"));
+      return false;
+    }
+    own.clear();
+  }
+  std::istream& in = file == "-" ? context.in : own;
+  std::array<char, 64 * 1024> buffer{};
+  while (in.read(buffer.data(), buffer.size()) || in.gcount() > 0)
+    reader.add({buffer.data(), static_cast<std::size_t>(in.gcount())});
+  reader.finish();
+  return true;
+}
+
+std::string in_words(const events::ProviderReader::Counters& counters) {
+  return std::to_string(counters.records) + " records, " + std::to_string(counters.bad) + " bad";
+}
+
+// Prints the events of one file; a bad record is told and passed over.
+ExitCode parse_file(Context& context, const std::string& file,
+                    std::optional<events::Provider> provider, const events::BounceRules& rules) {
+  std::string line;
+  events::ProviderReader::Sinks sinks;
+  sinks.event = [&](const events::ProviderRecord& record) {
+    line.clear();
+    append_json(line, record);
+    context.out << line << '\n';
+  };
+  sinks.problem = [&](const std::string& problem) { context.bad_input(file + ": " + problem); };
+  sinks.confirmation = [&](const std::string& url) {
+    context.warn(file + ": Amazon SNS waits for somebody to open " + url);
+  };
+  events::ProviderReader reader(provider, rules, std::move(sinks));
+  if (!read_file(context, file, reader)) return kBadInput;
+  if (reader.counters().bad == 0) return kOk;
+  return context.bad_input(file + ": " + in_words(reader.counters()));
+}
+
+ExitCode run_parse_provider(Context& context, const Options& options) {
+  std::optional<events::Provider> provider;
+  if (!options.from.empty()) {
+    provider = events::parse_provider(options.from);
+    if (!provider)
+      return context.bad_input(
+          "parse provider: --from: wants ses, sendgrid, mailgun, postmark, "
+          "kumomta or ipmit, has \"" +
+          options.from + "\"");
+  }
+  const auto rules = load_bounce_rules(options.rules, context.in);
+  if (!rules) return context.bad_input(rules.problem());
+  ExitCode code = kOk;
+  const std::vector<std::string> standard_input = {"-"};
+  for (const std::string& file : options.files.empty() ? standard_input : options.files)
+    if (parse_file(context, file, provider, *rules) != kOk) code = kBadInput;
+  return code;
+}
+
+}  // namespace
+
+Run declare_parse_provider(VerbParser& parser) {
+  auto options = std::make_shared<Options>();
+  parser.positional("FILE", options->files, "JSON as a provider sends it; none or -: stdin",
+                    Need::kOptional);
+  parser.option("--from", options->from,
+                "ses, sendgrid, mailgun, postmark, kumomta or ipmit; default: told by each record");
+  parser.option("--rules", options->rules, "bounce rules to use instead of the built-in ones");
+  parser.examples("ipmitctl parse provider --from sendgrid < webhook.json");
+  return [options](Context& context) { return run_parse_provider(context, *options); };
+}
+
+}  // namespace ipmit::cli
