@@ -254,6 +254,12 @@ std::vector<std::string> SecretBox::fingerprints(std::string_view text,
   return result;
 }
 
+std::vector<std::uint16_t> SecretBox::key_ids() const {
+  std::vector<std::uint16_t> ids;
+  for (const Derived& key : keys_) ids.push_back(key.id);
+  return ids;
+}
+
 std::string to_base64url(std::string_view raw) {
   std::string text(sodium_base64_encoded_len(raw.size(), kBase64), '\0');
   sodium_bin2base64(text.data(), text.size(), bytes(raw), raw.size(), kBase64);

@@ -59,6 +59,8 @@ class SecretBox {
   // and without the key nobody can tell which text it was. One for each key, newest first: store
   // the first, look up all of them.
   std::vector<std::string> fingerprints(std::string_view text, std::string_view purpose) const;
+  // The ID of the key that made each of them.
+  std::vector<std::uint16_t> key_ids() const;
 
  private:
   struct Derived {

@@ -7,6 +7,8 @@
 #include <cstring>
 #include <string>
 #include <system_error>
+#include <tuple>
+#include <utility>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -145,6 +147,24 @@ std::unique_ptr<SqliteConnection> open_sqlite_file(const Path& path, bool may_mi
   check_identity(*connection);
   check_version(*connection, may_migrate);
   return connection;
+}
+
+SqliteFile::SqliteFile(Path path, bool may_migrate)
+    : path_(std::move(path)), connection_(open_sqlite_file(path_, may_migrate)) {
+  struct stat status {};
+  if (::stat(path_.c_str(), &status) == 0)
+    std::tie(device_, inode_) = std::pair(status.st_dev, status.st_ino);
+}
+
+bool SqliteFile::follow() {
+  struct stat status {};
+  if (::stat(path_.c_str(), &status) != 0)
+    throw PermanentError(path_.string() + ": " + system_reason() +
+                         ": the database was removed while in use");
+  if (status.st_dev == device_ && status.st_ino == inode_) return false;
+  connection_ = open_sqlite_file(path_, false);
+  std::tie(device_, inode_) = std::pair(status.st_dev, status.st_ino);
+  return true;
 }
 
 }  // namespace ipmit::schema

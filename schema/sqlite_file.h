@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 
@@ -18,5 +19,24 @@ namespace ipmit::schema {
 // SqliteConnection.
 std::unique_ptr<SqliteConnection> open_sqlite_file(const std::filesystem::path& path,
                                                    bool may_migrate);
+
+// The ipmit database at a path, opened anew when somebody puts another file there (a backup
+// restored): a file that was removed or replaced lives on for whoever has it open, and what is
+// written to it is lost. One thread at a time.
+class SqliteFile {
+ public:
+  SqliteFile(std::filesystem::path path, bool may_migrate);  // see open_sqlite_file()
+
+  // true: another file is there now, and connection() is another one. PermanentError: there is none
+  // any more, and what open_sqlite_file() throws.
+  bool follow();
+  SqliteConnection& connection() const { return *connection_; }
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+  std::unique_ptr<SqliteConnection> connection_;
+  std::uint64_t device_ = 0, inode_ = 0;  // of the open file
+};
 
 }  // namespace ipmit::schema

@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "schema/sqlite_connection.h"
+#include "schema/sqlite_file.h"
 #include "schema/store.h"
 
 namespace ipmit::schema {
@@ -75,9 +75,8 @@ class SqliteStore : public Store {
   std::vector<policy::Mitigation> read_mitigations(SqliteStatement& rows);
   void skip(std::string_view subject, const std::string& reason);
 
-  std::filesystem::path path_;
-  std::unique_ptr<SqliteConnection> connection_;
-  std::uint64_t device_ = 0, inode_ = 0;  // of the open file
+  SqliteFile file_;
+  SqliteConnection* connection_;  // of file_
   std::string epoch_;
   std::uint64_t loaded_revision_ = 0;
   std::uint64_t highest_revision_ = 0;

@@ -1,22 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // The reading half of SqliteStore.
 #include <algorithm>
-#include <cerrno>
 #include <condition_variable>
 #include <mutex>
 #include <random>
-#include <system_error>
-#include <tuple>
 #include <utility>
-
-#include <sys/stat.h>
 
 #include "common/error.h"
 #include "common/log.h"
 #include "schema/audit_change.h"
 #include "schema/sql_row.h"
 #include "schema/sqlite_columns.h"
-#include "schema/sqlite_file.h"
 #include "schema/sqlite_store.h"
 
 namespace ipmit::schema {
@@ -45,28 +39,18 @@ std::string end_of_prefix(const std::string& prefix) {
 }  // namespace
 
 SqliteStore::SqliteStore(std::filesystem::path path, bool may_migrate)
-    : path_(std::move(path)), connection_(open_sqlite_file(path_, may_migrate)) {
-  struct stat status {};
-  if (::stat(path_.c_str(), &status) == 0)
-    std::tie(device_, inode_) = std::pair(status.st_dev, status.st_ino);
-  epoch_ = random_epoch();
-}
+    : file_(std::move(path), may_migrate),
+      connection_(&file_.connection()),
+      epoch_(random_epoch()) {}
 
 SqliteConnection& SqliteStore::database() {
   reopen_if_replaced();
   return *connection_;
 }
 
-// A file that was removed or replaced lives on for whoever has it open; what is written to it is
-// lost.
 bool SqliteStore::reopen_if_replaced() {
-  struct stat status {};
-  if (::stat(path_.c_str(), &status) != 0)
-    throw PermanentError(path_.string() + ": " + std::system_category().message(errno) +
-                         ": the database was removed while in use");
-  if (status.st_dev == device_ && status.st_ino == inode_) return false;
-  connection_ = open_sqlite_file(path_, false);
-  std::tie(device_, inode_) = std::pair(status.st_dev, status.st_ino);
+  if (!file_.follow()) return false;
+  connection_ = &file_.connection();
   epoch_ = random_epoch();
   seen_version_ = -1;
   loaded_ = false;
@@ -109,7 +93,7 @@ void SqliteStore::load_mitigations(Loaded& loaded) {
     }
   }
   if (rows != expected)
-    throw PermanentError(path_.string() + ": damaged (" + std::to_string(rows) + " of " +
+    throw PermanentError(file_.path().string() + ": damaged (" + std::to_string(rows) + " of " +
                          std::to_string(expected) +
                          " mitigations can be read): stop ipmit and restore a backup");
 }

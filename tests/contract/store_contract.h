@@ -18,6 +18,7 @@ class StoreBackend {
   virtual ~StoreBackend() = default;
   // A new connection to it, as each program has its own.
   virtual std::unique_ptr<schema::Store> open() = 0;
+  virtual std::string url() const = 0;
   // Runs SQL behind the store's back.
   virtual void sql(const std::string& statements) = 0;
 };
@@ -28,6 +29,7 @@ struct StoreKind {
   std::string (*missing)();                 // why it may be null
 };
 void PrintTo(const StoreKind& kind, std::ostream* out);
+const std::vector<StoreKind>& store_kinds();
 
 // What schema/store.h promises, asked of every kind of store.
 class StoreContract : public ::testing::TestWithParam<StoreKind> {

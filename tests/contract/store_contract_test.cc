@@ -13,9 +13,8 @@ namespace {
 
 class SqliteBackend : public StoreBackend {
  public:
-  std::unique_ptr<schema::Store> open() override {
-    return schema::open_store("sqlite:" + path(), true);
-  }
+  std::unique_ptr<schema::Store> open() override { return schema::open_store(url(), true); }
+  std::string url() const override { return "sqlite:" + path(); }
   void sql(const std::string& statements) override {
     schema::SqliteConnection(path()).execute(statements);
   }
@@ -27,9 +26,8 @@ class SqliteBackend : public StoreBackend {
 
 class PostgresBackend : public StoreBackend {
  public:
-  std::unique_ptr<schema::Store> open() override {
-    return schema::open_store(server().url(database_), true);
-  }
+  std::unique_ptr<schema::Store> open() override { return schema::open_store(url(), true); }
+  std::string url() const override { return server().url(database_); }
   void sql(const std::string& statements) override {
     server().sql(database_, "SET search_path = ipmit; " + statements);
   }
@@ -48,16 +46,19 @@ std::unique_ptr<StoreBackend> make_postgres() {
   return std::make_unique<PostgresBackend>();
 }
 
-const StoreKind kKinds[] = {
-    {"Sqlite", [] { return std::unique_ptr<StoreBackend>(new SqliteBackend); },
-     [] { return std::string(); }},
-    {"Postgres", make_postgres, TempPostgres::missing},
-};
-
-INSTANTIATE_TEST_SUITE_P(Stores, StoreContract, ::testing::ValuesIn(kKinds),
+INSTANTIATE_TEST_SUITE_P(Stores, StoreContract, ::testing::ValuesIn(store_kinds()),
                          [](const auto& kind) { return kind.param.name; });
 
 }  // namespace
+
+const std::vector<StoreKind>& store_kinds() {
+  static const std::vector<StoreKind> kinds = {
+      {"Sqlite", [] { return std::unique_ptr<StoreBackend>(new SqliteBackend); },
+       [] { return std::string(); }},
+      {"Postgres", make_postgres, TempPostgres::missing},
+  };
+  return kinds;
+}
 
 void PrintTo(const StoreKind& kind, std::ostream* out) {
   *out << kind.name;

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "schema/postgres_connection.h"
+#include "schema/record.h"
+
+namespace ipmit::schema {
+
+// The record of a cluster: many rows travel as one JSON parameter of one statement. Statistics are
+// partitioned by day (schema/sql/postgres/0003, 0005).
+class PostgresRecord : public Record {
+ public:
+  // See check_postgres_schema().
+  PostgresRecord(const std::string& url, bool may_migrate);
+
+  void put(const std::vector<Found>& found) override;
+  bool link(std::string_view id, std::string_view mitigation) override;
+  std::optional<Finding> find(std::string_view id) override;
+  std::vector<Finding> list(const Filter& filter) override;
+  std::vector<Evidence> evidence(std::string_view id, std::size_t most) override;
+
+  Added add(std::string_view batch, const std::vector<DeliveryCount>& counts,
+            TimePoint now) override;
+  std::vector<DeliveryCount> counts_of(std::string_view target, Span span) override;
+  std::vector<Ranked> top(TargetKind kind, const std::vector<std::string>& outcomes, Span span,
+                          std::size_t most) override;
+
+  std::size_t add_traps(const std::vector<RecipientFingerprints>& traps, std::string_view source,
+                        TimePoint now) override;
+  std::size_t remove_traps(std::string_view source) override;
+  std::vector<bool> are_traps(const std::vector<RecipientFingerprints>& recipients) override;
+  void note_bounces(const std::vector<Bounce>& bounces) override;
+  void forget_dead(const std::vector<RecipientFingerprints>& recipients) override;
+  std::vector<std::optional<Dead>> find_dead(
+      const std::vector<RecipientFingerprints>& recipients) override;
+  std::vector<KeyUse> key_use() override;
+
+  std::vector<Removed> apply_retention(const RetentionSpans& spans, TimePoint now,
+                                       std::size_t most) override;
+
+ private:
+  PostgresConnection connection_;
+};
+
+}  // namespace ipmit::schema
