@@ -8,6 +8,7 @@
 #include "cli/records.h"
 #include "cli/target_match.h"
 #include "cli/verbs.h"
+#include "cli/wait.h"
 #include "schema/mitigation_json.h"
 
 namespace ipmit::cli {
@@ -130,9 +131,7 @@ ExitCode add_file(Context& context, const AddOptions& options) {
   return code;
 }
 
-ExitCode run_add(Context& context, const AddOptions& options) {
-  if (const auto problem = check_reason(options.reason)) return context.bad_input(problem->reason);
-  if (!options.file.empty()) return add_file(context, options);
+ExitCode add_one(Context& context, const AddOptions& options) {
   auto mitigation = to_mitigation(options, context.now());
   if (!mitigation) return context.bad_input("add: " + mitigation.problem());
   if (const auto danger = refuse(context, *mitigation, options.force))
@@ -140,6 +139,15 @@ ExitCode run_add(Context& context, const AddOptions& options) {
   const bool life_is_default =
       options.duration.empty() && options.until.empty() && !options.forever;
   return store_one(context, *std::move(mitigation), options, life_is_default);
+}
+
+ExitCode run_add(Context& context, const AddOptions& options) {
+  if (const auto problem = check_reason(options.reason)) return context.bad_input(problem->reason);
+  const auto wait = Wait::prepare(context, options.wait);
+  if (!wait) return context.bad_input("add: " + wait.problem());
+  const ExitCode code =
+      options.file.empty() ? add_one(context, options) : add_file(context, options);
+  return code == kOk ? wait->finish(context) : code;
 }
 
 }  // namespace
@@ -173,6 +181,7 @@ Run declare_add(VerbParser& parser) {
                 "YAML or JSON mitigations instead of the options; - is stdin");
   parser.flag("--replace", o->replace, "Replace the one of that name");
   parser.flag("--force", o->force, "Allow very wide targets");
+  Wait::declare(parser, o->wait);
   parser.examples(
       "Examples:\n"
       "  ipmitctl add -t 203.0.113.9 -a throttle --limit 100/1h --unit messages -r \"bounces\"\n"

@@ -24,7 +24,7 @@ struct AddOptions {
   bool replace = false;
   std::int64_t priority = 0;
   std::string reply_code, reply_enhanced, reply_text, transport;
-  std::string name, reason, file;
+  std::string name, reason, file, wait;
 };
 
 inline constexpr common::Duration kDefaultLife = std::chrono::hours(24);

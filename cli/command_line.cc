@@ -44,6 +44,11 @@ class AppParser : public VerbParser {
   void flag(std::string_view names, bool& value, std::string_view help) override {
     app_.add_flag(std::string(names), value, std::string(help));
   }
+  void optional_value(std::string_view names, std::string& value, std::string_view otherwise,
+                      std::string_view help) override {
+    app_.add_flag(std::string(names) + "{" + std::string(otherwise) + "}", value, std::string(help))
+        ->option_text("[=VALUE]");
+  }
   void examples(std::string_view text) override { app_.footer(std::string(text)); }
 
  private:

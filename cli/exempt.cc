@@ -8,6 +8,7 @@
 #include "cli/target_match.h"
 #include "cli/text_table.h"
 #include "cli/verbs.h"
+#include "cli/wait.h"
 #include "common/json_text.h"
 #include "schema/mitigation_json.h"
 
@@ -19,7 +20,7 @@ using policy::Mitigation;
 using policy::Target;
 
 struct ExemptOptions {
-  std::string target, reason, duration;
+  std::string target, reason, duration, wait;
 };
 
 // Automatic mitigations that the exemption covers wholly lose their point, so they are released;
@@ -60,6 +61,8 @@ ExitCode run_exempt_add(Context& context, const ExemptOptions& options) {
                                options.duration + "\"");
     exemption.ends = context.now() + *life;
   }
+  const auto wait = Wait::prepare(context, options.wait);
+  if (!wait) return context.bad_input("exempt add: " + wait.problem());
   const auto result =
       context.store->put_exemption(exemption, context.note(options.reason), context.now());
   if (context.json()) {
@@ -74,20 +77,22 @@ ExitCode run_exempt_add(Context& context, const ExemptOptions& options) {
                 << " --reason TEXT\n";
   }
   retract_covered(context, exemption);
-  return kOk;
+  return wait->finish(context);
 }
 
 ExitCode run_exempt_remove(Context& context, const ExemptOptions& options) {
   if (const auto problem = check_reason(options.reason)) return context.bad_input(problem->reason);
   const auto target = Target::parse(options.target);
   if (!target) return context.bad_input("exempt remove: " + target.problem());
+  const auto wait = Wait::prepare(context, options.wait);
+  if (!wait) return context.bad_input("exempt remove: " + wait.problem());
   if (!context.store->remove_exemption(*target, context.note(options.reason), context.now()))
     return context.failed("no exemption of " + target->to_string() + "; see ipmitctl exempt list");
   if (context.json())
     context.out << R"({"removed":)" << json_string(target->to_string()) << "}\n";
   else
     context.out << target->to_string() << " is no longer exempt\n";
-  return kOk;
+  return wait->finish(context);
 }
 
 ExitCode run_exempt_list(Context& context) {
@@ -115,6 +120,7 @@ void declare_target_and_reason(VerbParser& parser, ExemptOptions& options) {
   parser.positional("TARGET", options.target, "Address, range, domain:NAME or user:NAME",
                     Need::kRequired);
   parser.option("-r,--reason", options.reason, "Why, for the audit", Need::kRequired);
+  Wait::declare(parser, options.wait);
 }
 
 }  // namespace

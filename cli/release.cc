@@ -4,6 +4,7 @@
 
 #include "cli/add_options.h"
 #include "cli/verbs.h"
+#include "cli/wait.h"
 #include "common/json_text.h"
 
 namespace ipmit::cli {
@@ -11,7 +12,7 @@ namespace {
 
 struct ReleaseOptions {
   std::vector<std::string> names;
-  std::string hold_off, reason;
+  std::string hold_off, reason, wait;
 };
 
 ExitCode run_release(Context& context, const ReleaseOptions& options) {
@@ -21,6 +22,8 @@ ExitCode run_release(Context& context, const ReleaseOptions& options) {
   if (!hold_off)
     return context.bad_input("release: --hold-off: wants a duration such as 1h, has \"" +
                              options.hold_off + "\"");
+  const auto wait = Wait::prepare(context, options.wait);
+  if (!wait) return context.bad_input("release: " + wait.problem());
   ExitCode code = kOk;
   for (const std::string& name : options.names) {
     if (!context.store->release(name, *hold_off, context.note(options.reason), context.now())) {
@@ -43,7 +46,7 @@ ExitCode run_release(Context& context, const ReleaseOptions& options) {
                   << common::to_short_utc(context.now() + *hold_off);
     context.out << '\n';
   }
-  return code;
+  return code == kOk ? wait->finish(context) : code;
 }
 
 }  // namespace
@@ -54,6 +57,7 @@ Run declare_release(VerbParser& parser) {
   parser.option("-r,--reason", o->reason, "Why, for the audit", Need::kRequired);
   parser.option("--hold-off", o->hold_off,
                 "Keep automatic mitigations off the same targets for so long, such as 1h");
+  Wait::declare(parser, o->wait);
   return [o](Context& context) { return run_release(context, *o); };
 }
 

@@ -8,6 +8,7 @@
 #include "cli/add_options.h"
 #include "cli/records.h"
 #include "cli/verbs.h"
+#include "cli/wait.h"
 #include "schema/mitigation_json.h"
 
 namespace ipmit::cli {
@@ -17,7 +18,7 @@ using schema::PutMode;
 using schema::PutResult;
 
 struct ImportOptions {
-  std::string file = "-", reason;
+  std::string file = "-", reason, wait;
   bool replace = false;
 };
 
@@ -51,6 +52,8 @@ void count(Context& context, const std::string& what, PutResult result, Tally& t
 
 ExitCode run_import(Context& context, const ImportOptions& options) {
   if (const auto problem = check_reason(options.reason)) return context.bad_input(problem->reason);
+  const auto wait = Wait::prepare(context, options.wait);
+  if (!wait) return context.bad_input("import: " + wait.problem());
   const auto text = read_whole(options.file, context.in);
   if (!text) return context.bad_input(text.problem());
   std::istringstream lines(*text);
@@ -79,7 +82,7 @@ ExitCode run_import(Context& context, const ImportOptions& options) {
   else
     context.out << tally.added << " added, " << tally.replaced << " replaced, " << tally.unchanged
                 << " unchanged, " << tally.refused << " refused\n";
-  return tally.refused == 0 ? kOk : kFailed;
+  return tally.refused == 0 ? wait->finish(context) : kFailed;
 }
 
 ExitCode run_export(Context& context) {
@@ -103,6 +106,7 @@ Run declare_import(VerbParser& parser) {
                     Need::kOptional);
   parser.option("-r,--reason", o->reason, "Why, for the audit", Need::kRequired);
   parser.flag("--replace", o->replace, "Replace mitigations of the same name");
+  Wait::declare(parser, o->wait);
   return [o](Context& context) { return run_import(context, *o); };
 }
 

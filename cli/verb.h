@@ -32,6 +32,10 @@ class VerbParser {
   virtual void number(std::string_view names, std::int64_t& value, std::int64_t least,
                       std::int64_t most, std::string_view help) = 0;
   virtual void flag(std::string_view names, bool& value, std::string_view help) = 0;
+  // "--wait" alone sets `value` to `otherwise`, "--wait=10s" to "10s"; the word after it is never
+  // taken for its value.
+  virtual void optional_value(std::string_view names, std::string& value,
+                              std::string_view otherwise, std::string_view help) = 0;
   virtual void examples(std::string_view text) = 0;  // printed below --help
 };
 

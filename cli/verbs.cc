@@ -21,6 +21,8 @@ std::span<const Verb> all_verbs() {
       Verb{"audit", "Who changed what, when and why", Needs::kStore, declare_audit},
       Verb{"validate", "Check files of mitigations or settings", Needs::kNothing, declare_validate},
       Verb{"doctor", "Check settings, store, milter and Postfix", Needs::kNothing, declare_doctor},
+      Verb{"status", "Who enforces which revision, and what is wrong", Needs::kSettings,
+           declare_status},
       Verb{"drain", "Let the milter of this host end its sessions and stop", Needs::kSettings,
            declare_drain},
       Verb{"settings", "Print the settings in force", Needs::kSettings, declare_settings},

@@ -22,6 +22,7 @@ Run declare_test(VerbParser& parser);
 Run declare_audit(VerbParser& parser);
 Run declare_validate(VerbParser& parser);
 Run declare_doctor(VerbParser& parser);
+Run declare_status(VerbParser& parser);
 Run declare_drain(VerbParser& parser);
 Run declare_settings(VerbParser& parser);
 Run declare_migrate(VerbParser& parser);

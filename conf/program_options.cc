@@ -68,8 +68,14 @@ std::variant<Settings, int> read_command_line(int argc, char** argv, const Progr
     std::cerr << settings.problem() << "\n";
     return kBadUsage;
   }
+  const std::string place = settings->file.empty() ? "built-in defaults" : settings->file;
+  const std::string problem = program.check ? program.check(*settings) : "";
+  if (!problem.empty()) {
+    std::cerr << place << ": " << problem << "\n";
+    return kBadUsage;
+  }
   if (!only_check) return std::move(settings).value();
-  std::cout << (settings->file.empty() ? "built-in defaults" : settings->file) << ": ok\n";
+  std::cout << place << ": ok\n";
   return 0;
 }
 

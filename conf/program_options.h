@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <string>
 #include <variant>
 
@@ -14,6 +15,8 @@ struct ProgramInfo {
   std::string name;      // "ipmit-milter"
   std::string purpose;   // one line for --help
   std::string versions;  // more lines for --version, such as a library's; may be empty
+  // What this program asks of the settings beyond their ranges: "key: reason", empty when they fit.
+  std::function<std::string(const Settings&)> check = {};
 };
 
 // The settings to run with, or the exit code to end with at once: 0 after --help, --version and a

@@ -176,6 +176,20 @@ std::vector<SettingKey> setting_keys(Settings& settings) {
   return keys;
 }
 
+std::vector<std::string> keys_that_need_restart(Settings before, Settings now,
+                                                std::string_view section) {
+  const Keys old_keys = setting_keys(before);
+  const Keys new_keys = setting_keys(now);
+  std::vector<std::string> paths;
+  for (std::size_t i = 0; i < old_keys.size(); ++i) {
+    const SettingKey& key = old_keys[i];
+    const std::string_view top = std::string_view(key.section).substr(0, key.section.find('.'));
+    if (key.takes_effect != kRestart || (!top.empty() && top != section)) continue;
+    if (key.value.to_yaml() != new_keys[i].value.to_yaml()) paths.push_back(key.path());
+  }
+  return paths;
+}
+
 const std::vector<SettingSection>& setting_sections() {
   static const std::vector<SettingSection> sections = {
       {"", "Where the mitigations are."},

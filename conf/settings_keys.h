@@ -34,4 +34,9 @@ struct SettingSection {
 std::vector<SettingKey> setting_keys(Settings& settings);
 const std::vector<SettingSection>& setting_sections();
 
+// Paths of the keys that differ and count only at a start, among those at the top and in `section`
+// and its subsections: what a reload could not take over.
+std::vector<std::string> keys_that_need_restart(Settings before, Settings now,
+                                                std::string_view section);
+
 }  // namespace ipmit::conf

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
-#include "schema/redis_milters.h"
+#include "schema/redis_signs.h"
 
 namespace ipmit::milter {
 namespace {
@@ -60,15 +60,20 @@ void Announcer::run(const std::stop_token& stop) {
 }
 
 void Announcer::announce() {
-  const RuleFeed::Status status = feed_.status(common::now());
+  const TimePoint now = common::now();
+  const RuleFeed::Status status = feed_.status(now);
   schema::MilterSign sign;
   sign.id = id_;
   sign.host = options_.host;
   sign.version = options_.version;
   sign.state = to_string(status.state);
+  sign.epoch = status.epoch;
   sign.revision = status.revision;
   sign.rules = status.rules;
+  sign.skipped = status.skipped;
+  if (status.age) sign.confirmed = common::to_rfc3339(now - *status.age);
   sign.since = common::to_rfc3339(since_);
+  sign.last_error = status.last_error;
   try {
     const std::uint32_t alive = schema::announce_milter(connection_, sign, options_.lifetime);
     if (on_count_) on_count_(alive);

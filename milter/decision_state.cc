@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "milter/decision_state.h"
 
-#include <array>
 #include <string_view>
 #include <utility>
 
-#include <unistd.h>
-
 #include "common/error.h"
+#include "common/host_name.h"
 #include "milter/redis_limiter.h"
 #include "schema/redis_hits.h"
 #include "schema/redis_source.h"
@@ -47,12 +45,6 @@ RedisLimiter::Options limiter_options(const conf::LimiterSettings& settings,
   return options;
 }
 
-std::string host_name() {
-  std::array<char, 256> name{};
-  if (::gethostname(name.data(), name.size() - 1) != 0 || name.front() == '\0') return "unknown";
-  return name.data();
-}
-
 }  // namespace
 
 DecisionState::DecisionState(const conf::Settings& settings, common::Metrics& metrics)
@@ -76,7 +68,7 @@ DecisionState::DecisionState(const conf::Settings& settings, common::Metrics& me
   announce_ = [this, redis, shared = limiter.get()] {
     Announcer::Options options;
     options.redis = redis;
-    options.host = host_name();
+    options.host = common::host_name();
     options.version = IPMIT_VERSION;
     return std::make_unique<Announcer>(
         options, *feed_, [shared](std::uint32_t count) { shared->set_live_milters(count); });

@@ -119,10 +119,16 @@ RuleState RuleFeed::state(TimePoint now) const {
 }
 
 RuleFeed::Status RuleFeed::status(TimePoint now) const {
-  const auto set = rules_.current();
-  Status status{state(now), set->revision(), set->size(), std::nullopt};
+  Status status;
+  {
+    const std::lock_guard lock(publish_mutex_);  // rules and epoch that belong together
+    const auto set = rules_.current();
+    status = {state(now), set->revision(), set->size(), {}, epoch_, skipped_, {}};
+  }
   if (status.state != RuleState::kNone)
     status.age = std::max(now - confirmed_at_.load(), Duration::zero());
+  const std::lock_guard lock(mutex_);
+  status.last_error = last_error_;
   return status;
 }
 
@@ -188,6 +194,7 @@ bool RuleFeed::step(const std::stop_token& stop, bool must_load) {
 void RuleFeed::load() {
   const TimePoint asked_at = common::now();
   schema::MitigationSource::Loaded loaded = source_->load();
+  skipped_ = loaded.skipped;
   meters_->skipped.set(static_cast<double>(loaded.skipped));
   const auto rules = std::make_shared<const policy::MitigationSet::Source>(std::move(loaded.set));
   if (!publish(rules, loaded.epoch, Origin::kSource, asked_at)) {
@@ -248,6 +255,10 @@ void RuleFeed::take_from_disk() {
 
 void RuleFeed::note_failure(std::string_view kind, const std::string& reason) {
   meters_->failed.add();
+  {
+    const std::lock_guard lock(mutex_);
+    last_error_ = common::to_rfc3339(common::now()) + " " + reason;
+  }
   if (std::exchange(failing_, true)) return;
   log_event(
       LogLevel::kWarn, "rules_source_failed",

@@ -69,6 +69,9 @@ class RuleFeed {
     std::uint64_t revision = 0;
     std::size_t rules = 0;
     std::optional<Duration> age;  // since the source was last known to say the same; unset: kNone
+    std::string epoch;            // of the source that the rules are from
+    std::size_t skipped = 0;      // its entries that could not be read
+    std::string last_error;       // RFC 3339 and reason: when the source last failed; empty: never
   };
   RuleState state(TimePoint now) const;  // cheap, for the mail path
   Status status(TimePoint now) const;
@@ -114,10 +117,13 @@ class RuleFeed {
   bool saves_fail_ = false;
   TimePoint on_disk_confirmed_at_{};
 
-  std::mutex publish_mutex_;  // start() may publish while the loading thread does
-  std::string epoch_;         // guarded by publish_mutex_
+  mutable std::mutex publish_mutex_;  // start() may publish while the loading thread does
+  std::string epoch_;                 // guarded by publish_mutex_
 
-  std::mutex mutex_;
+  std::atomic<std::size_t> skipped_{0};
+
+  mutable std::mutex mutex_;
+  std::string last_error_;  // guarded by mutex_
   std::condition_variable_any changed_;
   bool first_try_done_ = false;          // guarded by mutex_
   std::shared_ptr<const Kept> to_save_;  // guarded by mutex_

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
--- A milter's sign of life. KEYS[1]: its hash; KEYS[2]: the sorted set of all milters.
+-- The sign of life of a milter or controller. KEYS[1]: its hash; KEYS[2]: the sorted set of all of them.
 -- ARGV[1]: its id; ARGV[2]: milliseconds after which it counts as gone; then field, value, ...
--- Returns how many milters are alive, by the clock of Redis.
+-- Returns how many are alive, by the clock of Redis.
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local lifetime = tonumber(ARGV[2])

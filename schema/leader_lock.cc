@@ -10,25 +10,28 @@
 namespace ipmit::schema {
 
 struct LeaderLock::Impl {
-  Impl(std::string url, std::int64_t lock_key) : connection(std::move(url)), key(lock_key) {}
+  Impl(std::string url, std::int64_t lock_key, std::string lock_name)
+      : connection(std::move(url)), key(lock_key), name(std::move(lock_name)) {}
 
   bool is_held() const {
     return session && *session == connection.sessions() && connection.is_connected();
   }
-  PostgresRows ask(const std::string& sql) {
+  template <typename... Values>
+  PostgresRows ask(const std::string& sql, const Values&... values) {
     PostgresTransaction transaction(connection, PostgresTransaction::Kind::kRead);
-    PostgresRows rows = transaction.query(sql, key);
+    PostgresRows rows = transaction.query(sql, values...);
     transaction.commit();
     return rows;
   }
 
   PostgresConnection connection;
   const std::int64_t key;
+  const std::string name;
   std::optional<std::uint64_t> session;  // of the connection, when it took the lock
 };
 
-LeaderLock::LeaderLock(std::string url, std::int64_t key)
-    : impl_(std::make_unique<Impl>(std::move(url), key)) {}
+LeaderLock::LeaderLock(std::string url, std::int64_t key, std::string name)
+    : impl_(std::make_unique<Impl>(std::move(url), key, std::move(name))) {}
 LeaderLock::~LeaderLock() = default;
 
 bool LeaderLock::try_acquire() {
@@ -37,7 +40,9 @@ bool LeaderLock::try_acquire() {
     return true;
   }
   impl_->session.reset();
-  const PostgresRows rows = impl_->ask("SELECT pg_try_advisory_lock($1)::int");
+  const PostgresRows rows =
+      impl_->ask("SELECT pg_try_advisory_lock($1)::int, set_config('application_name', $2, false)",
+                 impl_->key, impl_->name);
   if (rows[0].number(0) != 1) return false;
   impl_->session = impl_->connection.sessions();
   return true;
@@ -45,7 +50,7 @@ bool LeaderLock::try_acquire() {
 
 void LeaderLock::check() {
   // A question that had to connect anew was asked by a session without the lock.
-  if (impl_->is_held()) impl_->ask("SELECT $1::bigint");
+  if (impl_->is_held()) impl_->ask("SELECT 1");
   if (impl_->is_held()) return;
   impl_->session.reset();
   throw common::TransientError("the session that held the leader lock is gone");
@@ -54,6 +59,18 @@ void LeaderLock::check() {
 void LeaderLock::release() {
   impl_->session.reset();
   impl_->connection.disconnect();
+}
+
+std::string lock_holder(const std::string& url, std::int64_t key) {
+  PostgresConnection connection(url);
+  PostgresTransaction transaction(connection, PostgresTransaction::Kind::kRead);
+  const PostgresRows rows = transaction.query(
+      "SELECT application_name FROM pg_locks JOIN pg_stat_activity USING (pid) "
+      "WHERE locktype = 'advisory' AND granted AND objsubid = 1 "
+      "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
+      "AND (classid::bigint << 32) + objid::bigint = $1::bigint",
+      key);
+  return rows.empty() ? "" : std::string(rows[0].text(0));
 }
 
 }  // namespace ipmit::schema

@@ -7,13 +7,20 @@
 
 namespace ipmit::schema {
 
+// One key for all controllers of a database: "ipmit" in ASCII.
+inline constexpr std::int64_t kControllerLock = 0x69706d6974;
+
+// The application_name of the session that holds the lock `key` in the database of `url`; empty:
+// nobody does. Connects for this one question; throws the errors of PostgresConnection.
+std::string lock_holder(const std::string& url, std::int64_t key);
+
 // Of several controllers one leads: the one that holds this PostgreSQL session-level advisory lock.
 // The server gives it up when the session ends, so a leader that dies is replaced as soon as the
 // server sees its connection gone. One thread at a time; a call blocks for one round trip.
 class LeaderLock {
  public:
-  // Connects at the first use. `url` "postgresql://…".
-  LeaderLock(std::string url, std::int64_t key);
+  // Connects at the first use. `url` "postgresql://…"; `name` is what lock_holder() tells others.
+  LeaderLock(std::string url, std::int64_t key, std::string name);
   ~LeaderLock();
   LeaderLock(const LeaderLock&) = delete;
   LeaderLock& operator=(const LeaderLock&) = delete;

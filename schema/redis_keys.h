@@ -14,6 +14,7 @@ inline constexpr std::string_view kChanges = "ipmit:changes";          // stream
 inline constexpr std::string_view kMitigations = "ipmit:mitigations";  // sorted set, by revision
 inline constexpr std::string_view kExemptions = "ipmit:exemptions";    // sorted set, by revision
 inline constexpr std::string_view kMilters = "ipmit:milters";          // sorted set, by last sign
+inline constexpr std::string_view kControllers = "ipmit:controllers";  // likewise
 
 inline constexpr std::string_view kHits = "ipmit:hits";                      // hash: name -> count
 inline constexpr std::string_view kHitTimes = "ipmit:hits:last";             // hash: name -> ms
@@ -24,7 +25,8 @@ inline constexpr std::string_view kMitigationPrefix = "ipmit:mitigation:";  // +
 inline constexpr std::string_view kExemptionPrefix = "ipmit:exemption:";    // + target: hash
 inline constexpr std::string_view kTargetPrefix = "ipmit:target:";  // + target: set of names
 inline constexpr std::string_view kMilterPrefix = "ipmit:milter:";  // + id: hash
-inline constexpr std::string_view kLimitPrefix = "ipmit:limit:";    // + budget: string
+inline constexpr std::string_view kControllerPrefix = "ipmit:controller:";  // + id: hash
+inline constexpr std::string_view kLimitPrefix = "ipmit:limit:";            // + budget: string
 
 inline std::string join(std::string_view prefix, std::string_view rest) {
   return std::string(prefix).append(rest);

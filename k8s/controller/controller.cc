@@ -62,8 +62,9 @@ void Controller::run(const std::stop_token& stop) {
       if (std::exchange(failing, false)) log_event(LogLevel::kInfo, "store_back", {});
     } catch (const common::TransientError& error) {
       set_leading(false);
-      ready_ = false;
+      answered_at_ = SteadyPoint{};
       store_errors_.add();
+      last_error_.note(error.what());
       if (!std::exchange(failing, true)) {
         log_event(LogLevel::kWarn, "store_failed", {{"reason", error.what()}});
       }
@@ -75,21 +76,22 @@ void Controller::run(const std::stop_token& stop) {
 }
 
 void Controller::stand_by(const std::stop_token& stop) {
-  ready_ = true;
+  answered_at_ = Steady::now();
   wait_for(options_.standby_every, stop);
 }
 
 void Controller::lead(const std::stop_token& stop) {
   const std::unique_ptr<schema::Store> store = open_store_();
-  Projection projection(*store, publisher_, metrics_);
+  Projection projection(*store, publisher_, last_error_, metrics_);
   set_leading(true);
   verify_at_ = fold_at_ = Steady::now();
   for (;;) {
     lock_.check();
-    ready_ = true;
+    answered_at_ = Steady::now();
     const TimePoint now = common::now();
     expire(*store, now);
     if (projection.follow(now)) {
+      revision_ = projection.revision();
       verify_if_due(projection);
       fold_hits(*store);
     }
@@ -134,6 +136,11 @@ void Controller::fold_hits(schema::Store& store) {
   } catch (const common::TransientError& error) {
     log_event(LogLevel::kWarn, "hits_may_count_twice", {{"reason", error.what()}});
   }
+}
+
+bool Controller::is_ready() const {
+  const SteadyPoint at = answered_at_;
+  return at != SteadyPoint{} && Steady::now() - at < kPatience;
 }
 
 void Controller::set_leading(bool leading) {

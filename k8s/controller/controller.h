@@ -41,8 +41,11 @@ class Controller {
   void run(const std::stop_token& stop);
 
   bool is_leading() const { return leading_.load(); }  // thread-safe
-  // The store answered within the last few ticks, leading or not. Thread-safe.
-  bool is_ready() const { return ready_.load(); }
+  // The store answered within kPatience, leading or not. Thread-safe.
+  bool is_ready() const;
+  static constexpr Duration kPatience{30'000};  // a full comparison of a million rules fits
+  std::uint64_t revision() const { return revision_.load(); }  // in the cache, as the leader knows
+  const LastError& last_error() const { return last_error_; }
 
  private:
   void stand_by(const std::stop_token& stop);
@@ -62,7 +65,10 @@ class Controller {
   std::chrono::steady_clock::time_point verify_at_{};
   std::chrono::steady_clock::time_point fold_at_{};
   std::atomic<bool> leading_{false};
-  std::atomic<bool> ready_{false};
+  using SteadyPoint = std::chrono::steady_clock::time_point;
+  std::atomic<SteadyPoint> answered_at_{SteadyPoint{}};  // zero: not, when last asked
+  std::atomic<std::uint64_t> revision_{0};
+  LastError last_error_;
 
   common::Metrics::Gauge leader_gauge_;
   common::Metrics::Counter store_errors_, expired_, hits_folded_;

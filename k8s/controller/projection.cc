@@ -21,9 +21,10 @@ constexpr const char* kRepairs = "Entries of the cache put right, by what was wr
 }  // namespace
 
 Projection::Projection(schema::Store& store, schema::RedisPublisher& publisher,
-                       common::Metrics& metrics)
+                       LastError& last_error, common::Metrics& metrics)
     : store_(store),
       publisher_(publisher),
+      last_error_(last_error),
       revision_gauge_(metrics.gauge("ipmit_controller_projected_revision",
                                     "Revision of the store that the cache holds.")),
       rules_gauge_(metrics.gauge("ipmit_controller_projected_rules",
@@ -117,6 +118,7 @@ bool Projection::with_cache(Call&& call) {
     reason = error.what();
   }
   cache_errors_.add();
+  last_error_.note(reason);
   in_step_ = false;
   in_step_gauge_.set(0);
   if (!std::exchange(cache_failing_, true)) {

@@ -5,6 +5,7 @@
 
 #include "common/clock.h"
 #include "common/metrics.h"
+#include "k8s/controller/last_error.h"
 #include "schema/redis_publisher.h"
 #include "schema/store.h"
 
@@ -22,7 +23,9 @@ using common::TimePoint;
 // back, and the next call starts with resync(). Belongs to the leading thread.
 class Projection {
  public:
-  Projection(schema::Store& store, schema::RedisPublisher& publisher, common::Metrics& metrics);
+  // All outlive this.
+  Projection(schema::Store& store, schema::RedisPublisher& publisher, LastError& last_error,
+             common::Metrics& metrics);
 
   // Brings Redis up to the store's revision. False: Redis did not answer.
   bool follow(TimePoint now);
@@ -40,6 +43,7 @@ class Projection {
 
   schema::Store& store_;
   schema::RedisPublisher& publisher_;
+  LastError& last_error_;
 
   std::string epoch_;
   std::uint64_t revision_ = 0;

@@ -30,22 +30,23 @@ _ipmitctl() {
   esac
   local words
   case $verb in
-    '') words='add audit completion doctor drain exempt explain export import list migrate parse release settings show test validate' ;;
-    'add'*) words='--action --burst --dry-run --file --for --force --forever --help --limit --name --per --priority --reason --replace --reply-code --reply-enhanced --reply-text --scope-recipient-domain --scope-sender-domain --scope-user --target --transport --unit --until' ;;
+    '') words='add audit completion doctor drain exempt explain export import list migrate parse release settings show status test validate' ;;
+    'add'*) words='--action --burst --dry-run --file --for --force --forever --help --limit --name --per --priority --reason --replace --reply-code --reply-enhanced --reply-text --scope-recipient-domain --scope-sender-domain --scope-user --target --transport --unit --until --wait' ;;
     'list'*) words='--action --help --most --origin --prefix --target' ;;
     'show'*) words='--help' ;;
-    'release'*) words='--help --hold-off --reason' ;;
-    'exempt add'*) words='--for --help --reason' ;;
-    'exempt remove'*) words='--help --reason' ;;
+    'release'*) words='--help --hold-off --reason --wait' ;;
+    'exempt add'*) words='--for --help --reason --wait' ;;
+    'exempt remove'*) words='--help --reason --wait' ;;
     'exempt list'*) words='--help' ;;
     'explain'*) words='--help' ;;
     'test'*) words='--client --from --help --local --to --user' ;;
     'audit'*) words='--help --most' ;;
     'validate'*) words='--help' ;;
     'doctor'*) words='--help --no-postfix --no-probe --postfix-config --smtp' ;;
+    'status'*) words='--help' ;;
     'drain'*) words='--help --no-wait --wait' ;;
     'settings'*) words='--help --man --markdown --sample' ;;
-    'import'*) words='--help --reason --replace' ;;
+    'import'*) words='--help --reason --replace --wait' ;;
     'export'*) words='--help' ;;
     'migrate'*) words='--help' ;;
     'parse mail'*) words='--help --rules' ;;

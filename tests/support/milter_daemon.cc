@@ -11,7 +11,6 @@
 
 #include "common/clock.h"
 #include "schema/store.h"
-#include "tests/support/socket_io.h"
 
 namespace ipmit::test {
 
@@ -57,39 +56,6 @@ bool MilterDaemon::wait_ready() {
 
 common::ListenAddress MilterDaemon::address() const {
   return common::parse_listen_address("unix:" + socket_path_).value();
-}
-
-MilterDaemon::HttpAnswer MilterDaemon::http(std::string_view method, std::string_view path) const {
-  HttpAnswer answer;
-  try {
-    LineSocket socket = LineSocket::connect("127.0.0.1", http_port_);
-    socket.write(std::string(method) + " " + std::string(path) +
-                 " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n");
-    const auto status = socket.read_line(kPatience);
-    if (!status || status->size() < 12) return answer;
-    std::size_t length = 0;
-    while (const auto line = socket.read_line(kPatience)) {
-      if (line->empty()) break;
-      if (line->starts_with("Content-Length: ")) length = std::stoul(line->substr(16));
-    }
-    const auto body = socket.read_bytes(length, kPatience);
-    if (!body) return answer;
-    answer.body = *body;
-    answer.status = std::stoi(status->substr(9, 3));
-  } catch (const std::runtime_error&) {
-    return {};
-  }
-  return answer;
-}
-
-double MilterDaemon::metric(std::string_view name_and_labels) const {
-  std::istringstream lines(http("GET", "/metrics").body);
-  for (std::string line; std::getline(lines, line);) {
-    if (line.starts_with(std::string(name_and_labels) + " ")) {
-      return std::stod(line.substr(name_and_labels.size() + 1));
-    }
-  }
-  return -1;
 }
 
 void MilterDaemon::write_settings(const std::map<std::string, std::string>& settings) const {

@@ -10,6 +10,7 @@
 
 #include "common/listen_address.h"
 #include "policy/mitigation.h"
+#include "tests/support/daemon.h"
 #include "tests/support/process.h"
 
 namespace ipmit::test {
@@ -36,12 +37,12 @@ class MilterDaemon {
   ChildProcess& process() { return *process_; }
   std::string log() const { return read_file(log_); }
 
-  struct HttpAnswer {
-    int status = 0;
-    std::string body;
-  };
-  HttpAnswer http(std::string_view method, std::string_view path) const;
-  double metric(std::string_view name_and_labels) const;  // -1: not there
+  HttpAnswer http(std::string_view method, std::string_view path) const {
+    return http_ask(http_port_, method, path);
+  }
+  double metric(std::string_view name_and_labels) const {
+    return http_metric(http_port_, name_and_labels);
+  }
 
   void write_settings(const std::map<std::string, std::string>& settings) const;
   void append_to_settings(std::string_view text) const;

@@ -42,7 +42,7 @@ class ProjectionTest : public testing::Test {
  protected:
   ProjectionTest() {
     store_ = schema::open_store("sqlite:" + (directory_ / "record.db").string(), true);
-    projection_.emplace(*store_, publisher_, metrics_);
+    projection_.emplace(*store_, publisher_, last_error_, metrics_);
   }
 
   void add(const std::string& name, const std::string& target) {
@@ -67,6 +67,7 @@ class ProjectionTest : public testing::Test {
   test::TempDir directory_{"projection"};
   test::TempRedis redis_;
   common::Metrics metrics_;
+  LastError last_error_;
   std::unique_ptr<schema::Store> store_;
   schema::RedisPublisher publisher_{options_for(redis_)};
   std::optional<Projection> projection_;

@@ -8,8 +8,8 @@
 #include "common/error.h"
 #include "milter/redis_limiter.h"
 #include "schema/redis_hits.h"
-#include "schema/redis_milters.h"
 #include "schema/redis_publisher.h"
+#include "schema/redis_signs.h"
 #include "schema/redis_source.h"
 #include "tests/support/sample_rules.h"
 #include "tests/support/temp_redis.h"
@@ -59,10 +59,17 @@ policy::Mitigation rule(std::string name, std::string_view target, std::uint64_t
 
 void use_as_milter(const schema::RedisOptions& options) {
   schema::RedisConnection connection(options);
-  schema::announce_milter(
-      connection,
-      {"mx1.example.com/812", "mx1.example.com", "0.1.0", "fresh", 4712, 2, "2026-11-25T17:00:00Z"},
-      std::chrono::minutes(10));
+  schema::MilterSign sign;
+  sign.id = "mx1.example.com/812";
+  sign.host = "mx1.example.com";
+  sign.version = "0.1.0";
+  sign.state = "fresh";
+  sign.epoch = schema::cache_head(connection).epoch;
+  sign.revision = 4712;
+  sign.rules = 2;
+  sign.confirmed = "2026-11-25T17:30:00Z";
+  sign.since = "2026-11-25T17:00:00Z";
+  schema::announce_milter(connection, sign, std::chrono::minutes(10));
 
   common::Metrics metrics;
   milter::RedisLimiter::Options limiter_options;
@@ -75,6 +82,19 @@ void use_as_milter(const schema::RedisOptions& options) {
   const std::vector<policy::Charge> charges = {{0, "mail/det-7f3a 203.0.113.9", limit, 1}};
   ASSERT_TRUE(limiter.charge(charges, common::now()).ok());
   EXPECT_TRUE(limiter.is_shared());
+}
+
+void use_as_controller(const schema::RedisOptions& options) {
+  schema::RedisConnection connection(options);
+  schema::ControllerSign sign;
+  sign.id = "db1.example.com/407";
+  sign.host = "db1.example.com";
+  sign.version = "0.1.0";
+  sign.state = "leads";
+  sign.revision = 4712;
+  sign.since = "2026-11-25T16:00:00Z";
+  sign.last_error = "2026-11-25T16:30:00Z redis 10.0.0.11:6379: connection refused";
+  schema::announce_controller(connection, sign, std::chrono::minutes(10));
 }
 
 void fill(const schema::RedisOptions& options) {
@@ -96,6 +116,7 @@ void fill(const schema::RedisOptions& options) {
   publisher.publish(report.epoch, 4711, std::vector<schema::Change>{{4712, second}}, 4712);
 
   use_as_milter(options);
+  use_as_controller(options);
 }
 
 TEST(SchemaReadme, ShowsWhatRedisHolds) {
@@ -128,6 +149,7 @@ TEST(SchemaReadme, ShowsWhatRedisHolds) {
   auto rules = source.load().set;
   rules.mitigations.pop_back();
   options.url.user = "controller";
+  use_as_controller(options);
   schema::RedisPublisher publisher(options);
   const auto depth = schema::RedisPublisher::Depth::kContent;
   EXPECT_EQ(publisher.reconcile(rules, depth, common::now()).extra, 1U);

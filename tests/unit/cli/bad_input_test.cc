@@ -86,6 +86,8 @@ TEST(BadInput, OfAMitigation) {
       {add({"-t", "203.0.113.9", "-a", "stop"}),
        "ipmitctl: add: --action: wants observe, reroute, throttle, defer, quarantine, reject or "
        "discard, has \"stop\""},
+      {add({"-t", "203.0.113.9", "-a", "defer", "--wait=long"}),
+       "ipmitctl: add: --wait: wants a duration such as 10s, has \"long\""},
       {add({"-a", "defer"}),
        "ipmitctl: add: --target: give at least one address, range, domain: or user:"},
       {add({"-t", "203.0.113.9", "-a", "throttle"}),
