@@ -32,6 +32,8 @@ std::span<const Verb> all_verbs() {
            declare_export},
       Verb{"migrate", "Bring the schema of the store up to date", Needs::kSettings,
            declare_migrate},
+      Verb{"upkeep", "Remove what has ended and what the record keeps no longer", Needs::kStore,
+           declare_upkeep},
       Verb{"parse mail", "What mails report: bounces, complaints, automatic replies",
            Needs::kNothing, declare_parse_mail},
       Verb{"parse text", "The class of an SMTP reply, and the rule that decides", Needs::kNothing,

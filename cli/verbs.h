@@ -26,6 +26,7 @@ Run declare_status(VerbParser& parser);
 Run declare_drain(VerbParser& parser);
 Run declare_settings(VerbParser& parser);
 Run declare_migrate(VerbParser& parser);
+Run declare_upkeep(VerbParser& parser);
 Run declare_import(VerbParser& parser);
 Run declare_export(VerbParser& parser);
 Run declare_parse_mail(VerbParser& parser);

@@ -81,6 +81,14 @@ struct MilterSettings {
   static std::vector<policy::IpPrefix> loopback_networks();
 };
 
+// How long the record keeps what is learned.
+struct RetentionSettings {
+  Duration statistics = std::chrono::days(90);
+  Duration findings = std::chrono::days(90);
+  Duration audit = std::chrono::days(400);
+  Duration dead_recipients = std::chrono::days(180);
+};
+
 struct DetectorSettings {
   std::string metrics_listen = "127.0.0.1:9472";
 };
@@ -96,6 +104,7 @@ struct Settings {
   std::string cache;                // "redis://…"; empty: none, the milter reads the store
   std::string cache_password_file;  // empty: no password
   LogSettings log;
+  RetentionSettings retention;
   MilterSettings milter;
   DetectorSettings detector;
   ControllerSettings controller;

@@ -42,6 +42,19 @@ void add_log(Keys& keys, LogSettings& s) {
                                                    {"error", LogLevel::kError}})});
 }
 
+void add_retention(Keys& keys, RetentionSettings& s) {
+  using std::chrono::days;
+  const auto add = [&](const char* name, const char* help, Duration& value) {
+    keys.push_back({"retention", name, help, kRestart, duration_value(value, days(1), days(3650))});
+  };
+  add("statistics", "Deliveries a day, target and outcome.", s.statistics);
+  add("findings", "What the detector found, with its evidence.", s.findings);
+  add("audit", "Who changed which mitigation or exemption, when and why.", s.audit);
+  add("dead_recipients",
+      "Fingerprints of recipients that do not exist, counted from their last bounce.",
+      s.dead_recipients);
+}
+
 SettingKey metrics_listen(const char* section, const char* help, std::string& value) {
   return {section, "metrics_listen", help, kRestart,
           text_value(value, "HOST:PORT or empty", listen_endpoint())};
@@ -165,6 +178,7 @@ std::vector<SettingKey> setting_keys(Settings& settings) {
   Keys keys;
   add_top(keys, settings);
   add_log(keys, settings.log);
+  add_retention(keys, settings.retention);
   add_milter_service(keys, settings.milter);
   add_milter_rules(keys, settings.milter);
   add_milter_decisions(keys, settings.milter);
@@ -194,6 +208,9 @@ const std::vector<SettingSection>& setting_sections() {
   static const std::vector<SettingSection> sections = {
       {"", "Where the mitigations are."},
       {"log", "What the programs write to standard error."},
+      {"retention",
+       "How long the record keeps what it learned. The leading controller removes the rest every "
+       "hour; on a single host `ipmitctl upkeep` does."},
       {"milter", "ipmit-milter, beside each Postfix."},
       {"milter.fallback", "What happens when the rules are missing or stale."},
       {"milter.limiter", "Counting of throttled mail."},

@@ -90,6 +90,7 @@ void Controller::lead(const std::stop_token& stop) {
     answered_at_ = Steady::now();
     const TimePoint now = common::now();
     expire(*store, now);
+    if (options_.upkeep) options_.upkeep(now);
     if (projection.follow(now)) {
       revision_ = projection.revision();
       verify_if_due(projection);

@@ -30,6 +30,7 @@ class Controller {
     unsigned verify_share = 10;    // … but at most one part in this many of the leader's time
     Duration fold_every{5'000};    // hit counters from the cache to the record
     Duration first_retry{100}, most_retry{2'000};  // after the store failed
+    std::function<void(TimePoint)> upkeep{};       // of the record, once a tick of the leader
   };
   using OpenStore = std::function<std::unique_ptr<schema::Store>()>;
 

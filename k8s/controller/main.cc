@@ -15,7 +15,9 @@
 #include "k8s/controller/announcer.h"
 #include "k8s/controller/controller.h"
 #include "k8s/controller/reloader.h"
+#include "schema/record.h"
 #include "schema/redis_url.h"
+#include "schema/upkeep.h"
 
 namespace {
 
@@ -100,8 +102,12 @@ void run(const conf::Settings& settings) {
   schema::RedisPublisher publisher(cache);
   schema::RedisHits hits(cache);
   // The leader brings the schema up to date.
+  schema::Upkeep upkeep([&] { return schema::open_record(settings.store, false); },
+                        {settings.retention.statistics, settings.retention.findings,
+                         settings.retention.audit, settings.retention.dead_recipients});
   controller::Controller leader(
-      {}, [&] { return schema::open_store(settings.store, true); }, lock, publisher, hits, metrics);
+      {.upkeep = [&](common::TimePoint now) { upkeep.run_if_due(now); }},
+      [&] { return schema::open_store(settings.store, true); }, lock, publisher, hits, metrics);
   controller::Announcer announcer(cache, sign, [&](auto& own) { describe(leader, own); });
   controller::Reloader reloader(
       [&] {

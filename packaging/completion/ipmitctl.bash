@@ -30,7 +30,7 @@ _ipmitctl() {
   esac
   local words
   case $verb in
-    '') words='add audit completion doctor drain exempt explain export import list migrate parse release settings show status test validate' ;;
+    '') words='add audit completion doctor drain exempt explain export import list migrate parse release settings show status test upkeep validate' ;;
     'add'*) words='--action --burst --dry-run --file --for --force --forever --help --limit --name --per --priority --reason --replace --reply-code --reply-enhanced --reply-text --scope-recipient-domain --scope-sender-domain --scope-user --target --transport --unit --until --wait' ;;
     'list'*) words='--action --help --most --origin --prefix --target' ;;
     'show'*) words='--help' ;;
@@ -49,6 +49,7 @@ _ipmitctl() {
     'import'*) words='--help --reason --replace --wait' ;;
     'export'*) words='--help' ;;
     'migrate'*) words='--help' ;;
+    'upkeep'*) words='--help' ;;
     'parse mail'*) words='--help --rules' ;;
     'parse text'*) words='--help --rules' ;;
     'parse log'*) words='--help --lines --year --zone' ;;

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "schema/record.h"
 #include "tests/unit/cli/shell.h"
 
 namespace ipmit::cli {
@@ -287,6 +288,29 @@ TEST_F(Verbs, SettingsPrintsWhatIsInForce) {
 TEST_F(Verbs, MigrateTellsTheRevision) {
   EXPECT_EQ(say({"migrate"}),
             "sqlite:" + shell_.path("ipmit.db") + " has the schema of this ipmit, revision 0\n");
+}
+
+TEST_F(Verbs, UpkeepRemovesWhatIsOverAndKeepsTheRest) {
+  add_three();
+  const auto record = schema::open_record("sqlite:" + shell_.path("ipmit.db"), false);
+  const schema::Finding finding{"f",        shell_.now, "192.0.2.1", "r", 1,
+                                shell_.now, shell_.now, "why",       ""};
+  record->put({{finding, {}}});
+  shell_.now += std::chrono::days(1);
+  EXPECT_EQ(say({"upkeep"}),
+            "REMOVED  FROM\n"
+            "0        audit\n"
+            "0        dead_recipient_fingerprints\n"
+            "0        delivery_statistics\n"
+            "2        ended rules\n"
+            "0        findings\n"
+            "0        statistics_batches\n");
+  shell_.now += std::chrono::days(401);
+  EXPECT_EQ(say({"upkeep", "-o", "json"}),
+            R"({"audit":5,"dead_recipient_fingerprints":0,"delivery_statistics":0,)"
+            R"("ended rules":0,"findings":1,"statistics_batches":0})"
+            "\n");
+  EXPECT_TRUE(shell_.store()->find("mail/shop"));
 }
 
 }  // namespace
