@@ -263,9 +263,13 @@ void RedisConnection::send(Words words) {
     fail(context_->errstr);
 }
 
-RedisReply RedisConnection::receive(Clock::time_point deadline) {
+void RedisConnection::flush() {
   for (int done = 0; done == 0;)
     if (redisBufferWrite(context_.get(), &done) != REDIS_OK) fail(context_->errstr);
+}
+
+RedisReply RedisConnection::receive(Clock::time_point deadline) {
+  flush();
   for (;;) {
     void* reply = nullptr;
     if (redisGetReplyFromReader(context_.get(), &reply) != REDIS_OK) fail(context_->errstr);
@@ -304,20 +308,37 @@ std::vector<RedisReply> RedisConnection::pipeline(Commands commands) {
   return replies;
 }
 
-void RedisConnection::pipeline(Commands commands,
-                               const std::function<void(std::size_t, RedisReply)>& take) {
+void RedisConnection::pipeline(Commands commands, const TakeReply& take) {
   require_connection();
   for (const auto& words : commands) send(words);
-  std::optional<std::pair<std::string, std::string_view>> first_error;
-  for (std::size_t i = 0; i < commands.size(); ++i) {
+  const auto first_error = receive_all(commands.size(), take);
+  if (first_error) throw_error(first_error->text, commands[first_error->index].front());
+}
+
+void RedisConnection::send_ahead(Commands commands) {
+  require_connection();
+  for (const auto& words : commands) send(words);
+  flush();
+}
+
+void RedisConnection::receive_sent(std::size_t count, const TakeReply& take) {
+  if (!context_) throw TransientError(last_failure_);
+  const auto first_error = receive_all(count, take);
+  if (first_error) throw_error(first_error->text, "pipeline");
+}
+
+std::optional<RedisConnection::ErrorReply> RedisConnection::receive_all(std::size_t count,
+                                                                        const TakeReply& take) {
+  std::optional<ErrorReply> first_error;
+  for (std::size_t i = 0; i < count; ++i) {
     RedisReply reply = receive(Clock::now() + options_.command_deadline);
     if (!reply.value().is_error()) {
       take(i, std::move(reply));
     } else if (!first_error) {
-      first_error.emplace(reply.value().text(), commands[i].front());
+      first_error = ErrorReply{i, std::string(reply.value().text())};
     }
   }
-  if (first_error) throw_error(first_error->first, first_error->second);
+  return first_error;
 }
 
 RedisReply RedisConnection::run(const RedisScript& script, Words keys, Words arguments) {

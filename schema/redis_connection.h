@@ -7,6 +7,7 @@
 #include <functional>
 #include <initializer_list>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -102,7 +103,13 @@ class RedisConnection {
   std::vector<RedisReply> pipeline(Commands commands);
   // The same, giving each reply to `take` as it comes: for many records, of which one at a time is
   // enough memory. Error replies are not given.
-  void pipeline(Commands commands, const std::function<void(std::size_t, RedisReply)>& take);
+  using TakeReply = std::function<void(std::size_t, RedisReply)>;
+  void pipeline(Commands commands, const TakeReply& take);
+
+  // A pipeline in two halves, so that the server works on what comes next while replies are read.
+  // Each command that was sent has to be received, in order, before any other call.
+  void send_ahead(Commands commands);
+  void receive_sent(std::size_t count, const TakeReply& take);
 
   // EVALSHA, and EVAL once where the server does not know the script.
   RedisReply run(const RedisScript& script, Words keys, Words arguments);
@@ -133,7 +140,13 @@ class RedisConnection {
   void authenticate();
   void require_connection();
   void send(Words words);
+  void flush();
   RedisReply receive(Clock::time_point deadline);
+  struct ErrorReply {
+    std::size_t index;
+    std::string text;
+  };
+  std::optional<ErrorReply> receive_all(std::size_t count, const TakeReply& take);
   RedisReply exchange(Words words, Duration deadline);
   [[noreturn]] void fail(const std::string& reason);
   [[noreturn]] void throw_error(std::string_view error, std::string_view command);

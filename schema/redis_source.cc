@@ -57,10 +57,12 @@ std::optional<RedisSource::Head> RedisSource::read_head() {
 
 template <typename Record>
 void RedisSource::Table<Record>::put(std::string_view name, Record record) {
-  const auto [place, is_new] = places.try_emplace(std::string(name), records.size());
-  if (!is_new) {
-    records[place->second] = std::move(record);
-    return;
+  if (is_indexed) {
+    const auto [place, is_new] = places.try_emplace(std::string(name), records.size());
+    if (!is_new) {
+      records[place->second] = std::move(record);
+      return;
+    }
   }
   records.push_back(std::move(record));
   names.emplace_back(name);
@@ -68,6 +70,7 @@ void RedisSource::Table<Record>::put(std::string_view name, Record record) {
 
 template <typename Record>
 void RedisSource::Table<Record>::erase(std::string_view name) {
+  make_index();
   const auto found = places.find(std::string(name));
   if (found == places.end()) return;
   const std::size_t place = found->second;
@@ -86,9 +89,26 @@ void RedisSource::Table<Record>::clear(std::size_t expected) {
   records.clear();
   names.clear();
   places.clear();
+  is_indexed = false;
   records.reserve(expected);
   names.reserve(expected);
-  places.reserve(expected);
+}
+
+template <typename Record>
+void RedisSource::Table<Record>::make_index() {
+  if (is_indexed) return;
+  is_indexed = true;
+  places.reserve(records.size());
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    const auto [place, is_new] = places.try_emplace(names[i], kept);
+    if (is_new) ++kept;
+    if (place->second == i) continue;
+    records[place->second] = std::move(records[i]);
+    names[place->second] = std::move(names[i]);
+  }
+  records.erase(records.begin() + static_cast<std::ptrdiff_t>(kept), records.end());
+  names.resize(kept);
 }
 
 MitigationSource::Loaded RedisSource::load() {
@@ -116,8 +136,10 @@ void RedisSource::load_all() {
     epoch_ = head->epoch;
     revision_ = head->revision;
     last_change_ = head->last_change;
-    load_index(redis_key::kMitigations, redis_key::kMitigationPrefix);
+    const std::size_t members = load_index(redis_key::kMitigations, redis_key::kMitigationPrefix);
     load_index(redis_key::kExemptions, redis_key::kExemptionPrefix);
+    exemptions_.make_index();
+    if (members != head->mitigations) mitigations_.make_index();  // one may have come twice
     complete_ = true;
     if (catch_up()) return;
   }
@@ -131,18 +153,47 @@ bool RedisSource::catch_up() {
   return complete_;
 }
 
-void RedisSource::load_index(std::string_view index, std::string_view prefix) {
-  // ZSCAN gives every member that is there all the time at least once, whatever changes meanwhile.
-  const std::string page = std::to_string(kPage);
-  std::string cursor = "0";
-  do {
-    const RedisReply reply = connection_.command({"ZSCAN", index, cursor, "COUNT", page});
-    const RedisValue members = reply[1];
-    std::vector<std::string_view> names;
-    for (std::size_t i = 0; i + 1 < members.size(); i += 2) names.push_back(members[i].text());
-    load_records(prefix, names);
-    cursor = reply[0].text();
-  } while (cursor != "0");
+// How many members the index has. ZSCAN gives every member that is there all the time at least
+// once, whatever changes meanwhile. The server is always one page ahead of what is taken here:
+// while we read the records of one page, it works on those of the next.
+std::size_t RedisSource::load_index(std::string_view index, std::string_view prefix) try {
+  std::size_t members = 0;
+  const std::string count = std::to_string(kPage);
+  RedisReply page = connection_.command({"ZSCAN", index, "0", "COUNT", count});
+  send_for_page(index, prefix, page);
+  for (;;) {
+    std::optional<RedisReply> next;
+    if (page[0].text() != "0") {
+      connection_.receive_sent(1, [&](std::size_t, RedisReply reply) { next = std::move(reply); });
+      send_for_page(index, prefix, *next);
+    }
+    const RedisValue names = page[1];
+    connection_.receive_sent(names.size() / 2, [&](std::size_t i, const RedisReply& reply) {
+      take_record(prefix, names[2 * i].text(), reply.value());
+    });
+    members += names.size() / 2;
+    if (!next) return members;
+    page = *std::move(next);
+  }
+} catch (const std::runtime_error&) {
+  connection_.close();  // with replies that nobody will read
+  throw;
+}
+
+// Asks for the page after this one, where there is one, and for the records of this one.
+void RedisSource::send_for_page(std::string_view index, std::string_view prefix,
+                                const RedisReply& page) {
+  const std::string count = std::to_string(kPage);
+  const RedisValue names = page[1];
+  std::vector<std::string> keys(names.size() / 2);
+  std::vector<std::vector<std::string_view>> commands;
+  commands.reserve(keys.size() + 1);
+  if (page[0].text() != "0") commands.push_back({"ZSCAN", index, page[0].text(), "COUNT", count});
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    keys[i] = redis_key::join(prefix, names[2 * i].text());
+    commands.push_back({"HGETALL", keys[i]});
+  }
+  connection_.send_ahead(commands);
 }
 
 template <typename Name>
@@ -164,8 +215,7 @@ void RedisSource::load_records(std::string_view prefix, const std::vector<Name>&
 void RedisSource::take_record(std::string_view prefix, std::string_view name, RedisValue hash) {
   const bool is_mitigation = prefix == redis_key::kMitigationPrefix;
   const auto drop = [&] { is_mitigation ? mitigations_.erase(name) : exemptions_.erase(name); };
-  const std::string key = redis_key::join(prefix, name);
-  if (!skipped_.empty()) skipped_.erase(key);
+  if (!skipped_.empty()) skipped_.erase(redis_key::join(prefix, name));
   if (hash.size() == 0) return drop();  // removed, or ended long ago
   const FieldViews fields = to_views(hash);
   std::string problem;
@@ -179,7 +229,7 @@ void RedisSource::take_record(std::string_view prefix, std::string_view name, Re
     problem = exemption.problem();
   }
   drop();
-  skip(key, problem);
+  skip(redis_key::join(prefix, name), problem);
 }
 
 void RedisSource::skip(const std::string& key, const std::string& reason) {
@@ -235,7 +285,8 @@ bool RedisSource::note_change(RedisValue entry) {
 }
 
 void RedisSource::load_changed() {
-  if (!complete_) return;
+  if (!complete_ || changed_mitigations_.size() + changed_exemptions_.size() == 0) return;
+  mitigations_.make_index();
   const auto load = [this](std::string_view prefix, Names& changed) {
     const std::vector<std::string> names(changed.begin(), changed.end());
     load_records(prefix, names);
@@ -255,6 +306,7 @@ bool RedisSource::is_in_step() {
 }
 
 bool RedisSource::wait_for_change(Duration deadline, const std::stop_token& stop) {
+  mitigations_.make_index();  // nobody waits for it now
   const auto until = std::chrono::steady_clock::now() + deadline;
   while (complete_ && !stop.stop_requested()) {
     const auto left = std::chrono::floor<Duration>(until - std::chrono::steady_clock::now());

@@ -28,16 +28,19 @@ class RedisSource : public MitigationSource {
   bool wait_for_change(Duration deadline, const std::stop_token& stop) override;
 
  private:
-  // Records by name, in no order.
+  // Records by name, in no order. While all are read for the first time they are only appended;
+  // the index by name, a third of the work, is made when somebody needs it.
   template <typename Record>
   struct Table {
     std::vector<Record> records;
     std::vector<std::string> names;
     std::unordered_map<std::string, std::size_t> places;
+    bool is_indexed = true;
 
     void put(std::string_view name, Record record);
     void erase(std::string_view name);
-    void clear(std::size_t expected);
+    void clear(std::size_t expected);  // not indexed from now on
+    void make_index();                 // of two records of one name the later stays
   };
   struct Head {
     std::string epoch;
@@ -50,7 +53,8 @@ class RedisSource : public MitigationSource {
   std::optional<Head> read_head();
   void load_all();
   bool catch_up();
-  void load_index(std::string_view index, std::string_view prefix);
+  std::size_t load_index(std::string_view index, std::string_view prefix);
+  void send_for_page(std::string_view index, std::string_view prefix, const RedisReply& page);
   template <typename Name>
   void load_records(std::string_view prefix, const std::vector<Name>& names);
   void take_record(std::string_view prefix, std::string_view name, RedisValue hash);

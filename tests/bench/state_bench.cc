@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How fast rules and limits move: the disk snapshot, Redis as source and as shared limiter.
-// usage: bench_state [RULES]   (default 1000000; targets hold for that)
+// usage: bench_state [RULES [PART…]]   (1000000, the targets hold for that; PART: limiter, feeds,
+// disk, redis)
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -80,6 +81,14 @@ void measure_disk(const MitigationSet::Source& rules) {
               [&] { MitigationSet::build(schema::load_rules(file)->set); });
 }
 
+double redis_cpu_seconds(const test::TempRedis& redis) {
+  double sum = 0;
+  const std::string info = redis.cli({"INFO", "cpu"});
+  for (const std::string_view name : {"used_cpu_sys:", "used_cpu_user:"})
+    sum += std::strtod(info.c_str() + info.find(name) + name.size(), nullptr);
+  return sum;
+}
+
 void measure_redis_rules(const MitigationSet::Source& rules) {
   const test::TempRedis redis;
   RedisPublisher publisher(options(redis));
@@ -88,8 +97,10 @@ void measure_redis_rules(const MitigationSet::Source& rules) {
     repaired = publisher.reconcile(rules, RedisPublisher::Depth::kIndex, common::now());
   });
   RedisSource source(options(redis));
+  const double before = redis_cpu_seconds(redis);
   report_cost("redis: cold start (load and build)", 10,
               [&] { MitigationSet::build(source.load().set); });
+  report("  and of Redis", redis_cpu_seconds(redis) - before, "s", 0);
   report_cost("redis: compare every record, nothing to repair", 0,
               [&] { publisher.reconcile(rules, RedisPublisher::Depth::kContent, common::now()); });
 
@@ -206,11 +217,14 @@ void measure_limiter() {
 int main(int argc, char** argv) {
   ipmit::common::start_log("bench_state", ipmit::common::LogLevel::kError);
   const std::size_t count = argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 1'000'000;
+  const auto wanted = [&](std::string_view part) {
+    return argc <= 2 || std::find(argv + 2, argv + argc, part) != argv + argc;
+  };
   std::printf("state, %zu rules\n", count);
-  ipmit::measure_limiter();
-  ipmit::measure_feeds();
-  const auto rules = ipmit::test::bulk_rules(1, count);
-  ipmit::measure_disk(rules);
-  ipmit::measure_redis_rules(rules);
+  if (wanted("limiter")) ipmit::measure_limiter();
+  if (wanted("feeds")) ipmit::measure_feeds();
+  const auto rules = ipmit::test::bulk_rules(1, wanted("disk") || wanted("redis") ? count : 1);
+  if (wanted("disk")) ipmit::measure_disk(rules);
+  if (wanted("redis")) ipmit::measure_redis_rules(rules);
   return ipmit::missed == 0 ? 0 : 1;
 }

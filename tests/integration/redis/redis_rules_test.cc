@@ -102,6 +102,36 @@ TEST_F(RedisRules, ExpireADayAfterTheyEnd) {
   EXPECT_EQ(reconcile(wanted).missing, 0U) << "Redis would forget it at once";
 }
 
+// Several pages of both kinds, some of which cannot be read, and changes right after the first
+// load.
+TEST_F(RedisRules, AreLoadedPageByPage) {
+  auto want = test::bulk_rules(100, 5'000);
+  for (int i = 0; i < 2'500; ++i)
+    want.exemptions.push_back(
+        {test::target("user:u" + std::to_string(i)), "partner", std::nullopt, 5'100U});
+  want.revision = 5'100;
+  reconcile(want);
+  redis_.cli({"HSET", "ipmit:mitigation:bulk-700", "action", "Vanish"});
+  redis_.cli({"DEL", "ipmit:mitigation:bulk-701"});
+  std::erase_if(want.mitigations, [](const auto& rule) {
+    return rule.name == "bulk-700" || rule.name == "bulk-701";
+  });
+  RedisSource fresh(options(redis_));
+  const auto loaded = fresh.load();
+  EXPECT_EQ(loaded.skipped, 1U);
+  expect_same(loaded.set, want);
+
+  want.mitigations[0] = test::throttle("bulk-100", "192.0.2.2", 5'101);
+  const std::vector<Change> changes = {{5'101, want.mitigations[0]},
+                                       {5'102, Change::Removed{"bulk-5099"}}};
+  want.mitigations.pop_back();
+  want.revision = 5'102;
+  const std::string epoch = redis_.cli({"GET", "ipmit:epoch"});
+  ASSERT_TRUE(publisher_.publish(epoch, 5'100, changes, 5'102));
+  EXPECT_TRUE(fresh.wait_for_change(Duration(20'000), {}));
+  expect_same(fresh.load().set, want);
+}
+
 TEST_F(RedisRules, FollowTheChanges) {
   EXPECT_TRUE(silent());
   auto want = sample();
