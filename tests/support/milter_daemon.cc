@@ -20,7 +20,8 @@ MilterDaemon::MilterDaemon(const TempDir& directory, std::string name, Options o
       socket_path_(directory / "m.sock"),
       config_(directory / (name_ + ".yaml")),
       log_(directory / (name_ + ".log")),
-      http_port_(free_port()) {
+      http_port_(free_port()),
+      cache_(options.cache) {
   settings_ = {{"socket", "unix:" + socket_path_},
                {"metrics_listen", "127.0.0.1:" + std::to_string(http_port_)},
                {"snapshot_file", (directory / "rules").string()},
@@ -35,7 +36,7 @@ MilterDaemon::MilterDaemon(const TempDir& directory, std::string name, Options o
     command = {"bash", "-c", options.limits + "; exec \"$0\" --config \"$1\"", program,
                config_.string()};
   }
-  process_ = std::make_unique<ChildProcess>(command, log_);
+  process_ = std::make_unique<ChildProcess>(command, log_, options.environment);
 }
 
 void MilterDaemon::put(const TempDir& directory,
@@ -61,7 +62,9 @@ common::ListenAddress MilterDaemon::address() const {
 void MilterDaemon::write_settings(const std::map<std::string, std::string>& settings) const {
   std::map<std::string, std::string> all = settings_;
   for (const auto& [key, value] : settings) all[key] = value;
-  std::string text = "store: sqlite:" + (directory_ / "ipmit.db").string() + "\nmilter:\n";
+  std::string text = "store: sqlite:" + (directory_ / "ipmit.db").string() + "\n";
+  if (!cache_.empty()) text += "cache: " + cache_ + "\n";
+  text += "milter:\n";
   for (const auto& [key, value] : all) text += "  " + key + ": " + value + "\n";
   write_file(config_, text);
 }

@@ -18,6 +18,8 @@ namespace ipmit::test {
 struct MilterDaemonOptions {
   std::map<std::string, std::string> settings{};  // of the section milter, over the test's own
   std::string limits{};  // shell commands before the program ("ulimit -n 200")
+  std::string cache{};   // URL; empty: it reads the store
+  Environment environment{};
 };
 
 // The built ipmit-milter in a directory of its own: embedded store, unix socket, HTTP endpoint on a
@@ -58,6 +60,7 @@ class MilterDaemon {
   const std::filesystem::path config_;
   const std::filesystem::path log_;
   const std::uint16_t http_port_;
+  const std::string cache_;
   std::map<std::string, std::string> settings_;
   std::unique_ptr<ChildProcess> process_;
 };

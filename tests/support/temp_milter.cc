@@ -42,8 +42,9 @@ void TempMilter::launch(const Settings& settings) {
   for (const auto& [key, value] : settings) all[key] = value;
   daemon_.reset();
   // Its log and settings have a name that no other has: the port is leased for this process's life.
-  daemon_ = std::make_unique<MilterDaemon>(directory_, "milter-" + std::to_string(free_port()),
-                                           MilterDaemon::Options{.settings = all, .limits = {}});
+  daemon_ = std::make_unique<MilterDaemon>(
+      directory_, "milter-" + std::to_string(free_port()),
+      MilterDaemon::Options{.settings = all, .limits = {}, .cache = {}, .environment = {}});
   if (!daemon_->wait_ready()) {
     throw std::runtime_error("ipmit-milter did not get ready:\n" + log());
   }
