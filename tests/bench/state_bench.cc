@@ -15,11 +15,13 @@
 #include "common/log.h"
 #include "milter/redis_limiter.h"
 #include "milter/rule_feed.h"
+#include "policy/decide.h"
 #include "policy/mitigation_set.h"
 #include "schema/redis_publisher.h"
 #include "schema/redis_source.h"
 #include "schema/snapshot_file.h"
 #include "tests/support/sample_rules.h"
+#include "tests/support/slow_proxy.h"
 #include "tests/support/temp_redis.h"
 
 namespace ipmit {
@@ -27,7 +29,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 using Seconds = std::chrono::duration<double>;
-using policy::Charge;
 using policy::MitigationSet;
 using schema::RedisPublisher;
 using schema::RedisSource;
@@ -152,63 +153,130 @@ void measure_feeds() {
 
 using Times = std::vector<double>;  // milliseconds
 
-Times charge_many(milter::Limiter& limiter, int threads, int calls) {
-  std::vector<Times> times(static_cast<std::size_t>(threads));
-  {
-    std::vector<std::jthread> workers;
-    for (Times& mine : times) {
-      workers.emplace_back([&limiter, &mine, calls] {
-        const policy::RateLimit limit{1'000'000, std::chrono::hours(1), 1'000'000,
-                                      policy::RateUnit::kMessages, policy::RateKey::kTarget};
-        for (int i = 0; i < calls; ++i) {
-          const std::vector<Charge> one = {
-              {0, "bench 10.0.0." + std::to_string(i % 250), limit, 1}};
-          mine.push_back(1'000 * seconds([&] { limiter.charge(one, common::now()); }));
-        }
-      });
-    }
-  }
-  Times all;
-  for (const Times& part : times) all.insert(all.end(), part.begin(), part.end());
-  return all;
-}
-
 double percentile(Times times, std::size_t percent) {
   std::sort(times.begin(), times.end());
   return times[times.size() * percent / 100];
 }
 
+void report_outage(const std::string& what, const Times& times) {
+  report("decision: " + what + ", p99", percentile(times, 99), "ms", 5);
+  report("decision: " + what + ", the slowest of " + std::to_string(times.size()),
+         *std::max_element(times.begin(), times.end()), "ms", 0);
+}
+
+// What a message of a throttled sender costs: found among 10 000 rules, then charged.
+class Decisions {
+ public:
+  Decisions() {
+    auto rules = test::bulk_rules(1, 10'000);
+    rules.mitigations.push_back(test::throttle("bench", "domain:limited.example", 10'001));
+    rules.mitigations.back().rate_limit =
+        policy::RateLimit{1'000'000, std::chrono::hours(1), 1'000'000, policy::RateUnit::kMessages,
+                          policy::RateKey::kTarget};
+    set_ = MitigationSet::build(rules);
+  }
+
+  Times take(milter::Limiter& limiter, int threads, int calls) const {
+    std::vector<Times> times(static_cast<std::size_t>(threads));
+    {
+      std::vector<std::jthread> workers;
+      for (Times& mine : times)
+        workers.emplace_back(
+            [this, &limiter, &mine, calls] { take_one_by_one(limiter, mine, calls); });
+    }
+    Times all;
+    for (const Times& part : times) all.insert(all.end(), part.begin(), part.end());
+    return all;
+  }
+
+ private:
+  void take_one_by_one(milter::Limiter& limiter, Times& times, int calls) const {
+    const auto client = policy::IpAddress::from_v4({198, 51, 100, 7});
+    const auto sender = policy::EnvelopeAddress::parse("<a@limited.example>");
+    policy::MessageFacts facts;
+    facts.client = &client;
+    facts.sender = &sender;
+    policy::Decision decision;
+    for (int i = 0; i < calls; ++i) {
+      times.push_back(1'000 * seconds([&] {
+                        const auto now = common::now();
+                        policy::decide(*set_, facts, policy::Stage::kMail, now, {}, decision);
+                        if (decision.charges.size() != 1) std::abort();
+                        limiter.charge(decision.charges, now);
+                      }));
+    }
+  }
+
+  std::shared_ptr<const MitigationSet> set_;
+};
+
+// Commands of this kind that Redis has had.
+double commands(const test::TempRedis& redis, std::string_view kind) {
+  const std::string info = redis.cli({"INFO", "commandstats"});
+  const std::string name = "cmdstat_" + std::string(kind) + ":calls=";
+  const std::size_t at = info.find(name);
+  return at == std::string::npos ? 0 : std::strtod(info.c_str() + at + name.size(), nullptr);
+}
+
+void wait_shared(const milter::RedisLimiter& limiter) {
+  if (!test::wait_until([&] { return limiter.is_shared(); })) std::abort();
+}
+
 void measure_limiter() {
   test::TempRedis redis;
+  const Decisions decisions;
   common::Metrics metrics;
   milter::RedisLimiter::Options limiter_options;
   limiter_options.redis = options(redis);
   milter::RedisLimiter limiter(limiter_options, metrics);
-  if (!test::wait_until([&] { return limiter.is_shared(); })) std::abort();
+  wait_shared(limiter);
 
-  // A bare round trip, measured in turn with the charges: what the machine allows at best.
+  // A bare round trip, measured in turn with the decisions: what the machine allows at best.
   schema::RedisConnection connection(options(redis));
-  Times pings, charges;
+  Times pings, taken;
+  const double before = commands(redis, "evalsha");
   for (int round = 0; round < 20; ++round) {
     for (int i = 0; i < 1'000; ++i)
       pings.push_back(1'000 * seconds([&] { connection.command({"PING"}); }));
-    const Times some = charge_many(limiter, 1, 1'000);
-    charges.insert(charges.end(), some.begin(), some.end());
+    const Times some = decisions.take(limiter, 1, 1'000);
+    taken.insert(taken.end(), some.begin(), some.end());
   }
-  report("limiter: a bare PING, p50", percentile(pings, 50), "ms", 0);
-  report("limiter: a bare PING, p99", percentile(pings, 99), "ms", 0);
-  report("limiter: one thread, p50", percentile(charges, 50), "ms", 0);
-  report("limiter: one thread, p99", percentile(charges, 99), "ms", 1);
-  report("limiter: 8 threads, p99", percentile(charge_many(limiter, 8, 5'000), 99), "ms", 0);
+  const double asked = commands(redis, "evalsha") - before;
+  report("decision: a bare PING, p50", percentile(pings, 50), "ms", 0);
+  report("decision: a bare PING, p99", percentile(pings, 99), "ms", 0);
+  report("decision: throttled, p50", percentile(taken, 50), "ms", 0);
+  report("decision: throttled, p99", percentile(taken, 99), "ms", 1);
+  // The limiter looks after its connections now and then.
+  report("decision: round trips to Redis a throttled message",
+         asked / static_cast<double>(taken.size()), "", 1.01);
+  report("decision: throttled, 8 threads, p99", percentile(decisions.take(limiter, 8, 5'000), 99),
+         "ms", 0);
   redis.pause();
-  report("limiter: Redis silent, p99", percentile(charge_many(limiter, 4, 5'000), 99), "ms", 5);
+  report_outage("Redis silent", decisions.take(limiter, 4, 5'000));
   redis.resume();
-  if (!test::wait_until([&] { return limiter.is_shared(); })) std::abort();
+  wait_shared(limiter);
   redis.kill();
-  report("limiter: Redis stopped, p99", percentile(charge_many(limiter, 4, 5'000), 99), "ms", 5);
-
+  report_outage("Redis stopped", decisions.take(limiter, 4, 5'000));
   milter::LocalLimiter local;
-  report("limiter: local, p99", percentile(charge_many(local, 1, 200'000), 99), "ms", 0);
+  report("decision: counted locally, p99", percentile(decisions.take(local, 1, 200'000), 99), "ms",
+         0);
+}
+
+void measure_slow_redis() {
+  const test::TempRedis redis;
+  const std::uint16_t port = test::free_port();
+  test::SlowProxy proxy(port, redis.port());
+  const Decisions decisions;
+  common::Metrics metrics;
+  milter::RedisLimiter::Options limiter_options;
+  limiter_options.redis = options(redis);
+  limiter_options.redis.url = *schema::parse_redis_url("redis://127.0.0.1:" + std::to_string(port));
+  milter::RedisLimiter limiter(limiter_options, metrics);
+  wait_shared(limiter);
+  proxy.set_delay(std::chrono::seconds(2));
+  report_outage("Redis answers after 2 s", decisions.take(limiter, 4, 5'000));
+  proxy.set_delay(std::chrono::milliseconds(0));
+  report("decision: shared again after that", seconds([&] { wait_shared(limiter); }), "s", 0);
 }
 
 }  // namespace
@@ -221,7 +289,7 @@ int main(int argc, char** argv) {
     return argc <= 2 || std::find(argv + 2, argv + argc, part) != argv + argc;
   };
   std::printf("state, %zu rules\n", count);
-  if (wanted("limiter")) ipmit::measure_limiter();
+  if (wanted("limiter")) ipmit::measure_limiter(), ipmit::measure_slow_redis();
   if (wanted("feeds")) ipmit::measure_feeds();
   const auto rules = ipmit::test::bulk_rules(1, wanted("disk") || wanted("redis") ? count : 1);
   if (wanted("disk")) ipmit::measure_disk(rules);
