@@ -2,7 +2,6 @@
 // What clients, logs and people write as an address, domain, target or reply text. Beyond not
 // crashing: what parses prints as something that parses to the same value.
 #include <cstdint>
-#include <cstdlib>
 #include <string_view>
 
 #include "policy/domain_name.h"
@@ -10,14 +9,11 @@
 #include "policy/ip_address.h"
 #include "policy/mitigation.h"
 #include "policy/smtp_reply.h"
+#include "tests/fuzz/require.h"
 
 using namespace ipmit::policy;
 
 namespace {
-
-void require(bool promise) {
-  if (!promise) std::abort();
-}
 
 void check_reply(std::string_view text) {
   const auto half = text.size() / 2;
