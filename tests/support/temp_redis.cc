@@ -51,10 +51,11 @@ void TempRedis::start() {
                        "no"};
   command.insert(command.end(), extra_.begin(), extra_.end());
   server_ = std::make_unique<ChildProcess>(command, log);
-  // Any answer will do: one that wants a password is up as well.
+  // One that wants a password, or is loading its dump, is up as well.
   const auto is_up = [this] {
     const std::string answer = cli({"PING"});
-    return answer == "PONG" || answer.starts_with("NOAUTH");
+    return answer == "PONG" || answer.starts_with("NOAUTH") || answer.starts_with("LOADING") ||
+           answer.starts_with("MASTERDOWN");
   };
   if (!wait_until(is_up)) throw std::runtime_error("redis-server: " + read_file(log));
 }
