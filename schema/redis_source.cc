@@ -148,8 +148,13 @@ void RedisSource::load_all() {
 
 bool RedisSource::catch_up() {
   load_changed();
-  while (complete_ && read_changes(Duration(0))) load_changed();
-  complete_ = complete_ && is_in_step();
+  for (;;) {
+    while (complete_ && read_changes(Duration(0))) load_changed();
+    complete_ = complete_ && is_in_step();
+    // Comparing may have found a change that came between the two questions.
+    if (!complete_ || (changed_mitigations_.empty() && changed_exemptions_.empty())) break;
+    load_changed();
+  }
   return complete_;
 }
 

@@ -2,6 +2,7 @@
 // Rules on their way through Redis: RedisPublisher writes, RedisSource reads, a human looks with
 // redis-cli.
 #include <algorithm>
+#include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -175,6 +176,24 @@ TEST_F(RedisRules, FollowManyChangesAtOnce) {
   want.revision = bulk.revision;
   EXPECT_TRUE(changed());
   expect_same(source_.load().set, want);
+}
+
+// A change may come between any two questions of a load: it is in it whole, or not at all.
+TEST_F(RedisRules, AreAllThereAtTheRevisionThatALoadNames) {
+  constexpr std::uint64_t kLast = 3'042;
+  std::jthread writer([this] {
+    RedisPublisher publisher(options(redis_));
+    for (std::uint64_t at = 42; at < kLast; ++at)
+      publisher.publish(epoch_, at,
+                        std::vector<Change>{{at + 1, test::bulk_rules(at + 1, 1).mitigations[0]}},
+                        at + 1);
+  });
+  std::uint64_t revision = 42;
+  while (revision < kLast) {
+    const auto loaded = source_.load();
+    revision = loaded.set.revision;
+    ASSERT_EQ(loaded.set.mitigations.size(), sample().mitigations.size() + revision - 42);
+  }
 }
 
 TEST_F(RedisRules, ArePublishedOnlyOnTopOfWhatIsThere) {
