@@ -28,9 +28,11 @@ $$;
 CREATE FUNCTION json_time(at timestamptz) RETURNS text LANGUAGE sql IMMUTABLE AS $$
   SELECT to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
 $$;
+-- In plpgsql, like all that runs once a row: it keeps its plan, an SQL function is planned at each call.
 CREATE FUNCTION json_of(m mitigations) RETURNS text
-LANGUAGE sql STABLE SET search_path = ipmit, pg_temp AS $$
-  SELECT json_strip_nulls(json_build_object(
+LANGUAGE plpgsql STABLE SET search_path = ipmit, pg_temp AS $$
+BEGIN
+  RETURN json_strip_nulls(json_build_object(
     'name', m.name, 'origin', m.origin, 'targets', m.targets,
     'scope', CASE WHEN cardinality(m.sender_domains || m.sasl_users || m.recipient_domains) > 0 THEN
       json_build_object('senderDomains', json_list(m.sender_domains),
@@ -48,8 +50,8 @@ LANGUAGE sql STABLE SET search_path = ipmit, pg_temp AS $$
     'reroute', CASE WHEN m.reroute_transport <> '' THEN
       json_build_object('transport', m.reroute_transport) END,
     'priority', nullif(m.priority, 0), 'starts', json_time(m.starts), 'ends', json_time(m.ends),
-    'reason', m.reason, 'evidence', nullif(m.evidence, ''), 'revision', m.revision))::text
-$$;
+    'reason', m.reason, 'evidence', nullif(m.evidence, ''), 'revision', m.revision))::text;
+END $$;
 CREATE FUNCTION json_of(e exemptions) RETURNS text
 LANGUAGE sql STABLE SET search_path = ipmit, pg_temp AS $$
   SELECT json_strip_nulls(json_build_object('target', e.target, 'reason', e.reason,
@@ -91,12 +93,13 @@ END $$;
 
 CREATE FUNCTION write_audit(revision bigint, operation text, kind text, subject text, before text,
                             after text) RETURNS void
-LANGUAGE sql SECURITY DEFINER SET search_path = ipmit, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = ipmit, pg_temp AS $$
+BEGIN
   INSERT INTO audit (revision, at, who, why, operation, kind, subject, before, after)
   VALUES (revision, coalesce(said('at')::timestamptz, clock_timestamp()),
           coalesce(said('who'), session_user), coalesce(said('why'), 'SQL'), operation, kind, subject,
-          coalesce(before, ''), coalesce(after, ''))
-$$;
+          coalesce(before, ''), coalesce(after, ''));
+END $$;
 
 CREATE FUNCTION before_mitigation() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = ipmit, pg_temp AS $$
