@@ -11,6 +11,7 @@
 #include "schema/redis_keys.h"
 #include "schema/redis_record.h"
 #include "schema/redis_scripts.h"
+#include "schema/redis_types.h"
 
 namespace ipmit::schema {
 namespace {
@@ -140,7 +141,8 @@ RedisPublisher::Status RedisPublisher::status() {
   const std::vector<std::vector<std::string_view>> ask = {
       {"MGET", redis_key::kEpoch, redis_key::kRevision},
       {"ZCARD", redis_key::kMitigations},
-      {"ZCARD", redis_key::kExemptions}};
+      {"ZCARD", redis_key::kExemptions},
+      {"XLEN", redis_key::kChanges}};  // only to notice that it is no stream any more
   const auto replies = connection_.pipeline(ask);
   Status status;
   status.mitigations = to_unsigned(replies[1].value());
@@ -179,6 +181,21 @@ bool RedisPublisher::publish(const std::string& epoch, std::uint64_t from,
 
 RedisPublisher::Report RedisPublisher::reconcile(const policy::MitigationSet::Source& wanted,
                                                  Depth depth, TimePoint now) {
+  std::size_t damaged = 0;
+  try {
+    return reconcile_once(wanted, depth, now);
+  } catch (const common::PermanentError&) {
+    damaged = remove_wrong_types(connection_);
+    if (damaged == 0) throw;
+  }
+  // What they stood for is missing now, and the sets of targets are compared by content only.
+  Report report = reconcile_once(wanted, Depth::kContent, now);
+  report.damaged = damaged;
+  return report;
+}
+
+RedisPublisher::Report RedisPublisher::reconcile_once(const policy::MitigationSet::Source& wanted,
+                                                      Depth depth, TimePoint now) {
   const Status at = status();
   Report report;
   report.epoch = at.epoch;

@@ -41,9 +41,10 @@ class RedisPublisher {
   enum class Depth { kIndex, kContent };
   struct Report {
     std::size_t missing = 0, extra = 0, altered = 0;
-    bool new_epoch = false;  // Redis was empty, or ahead of the store: readers read all again
+    std::size_t damaged = 0;  // keys that held another type and were deleted
+    bool new_epoch = false;   // Redis was empty, or ahead of the store: readers read all again
     std::string epoch;
-    std::size_t repaired() const { return missing + extra + altered; }
+    std::size_t repaired() const { return missing + extra + altered + damaged; }
   };
   // Makes Redis hold exactly `wanted`, without what ended more than a day before `now` (Redis
   // forgets that by itself). The same call again repairs nothing. TransientError if another
@@ -54,6 +55,7 @@ class RedisPublisher {
   class Batch;
   struct Differences;
 
+  Report reconcile_once(const policy::MitigationSet::Source& wanted, Depth depth, TimePoint now);
   Differences compare(const policy::MitigationSet::Source& wanted, Depth depth, TimePoint now,
                       Report& report);
   template <typename Record>

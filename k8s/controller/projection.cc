@@ -38,6 +38,7 @@ Projection::Projection(schema::Store& store, schema::RedisPublisher& publisher,
       missing_(metrics.counter("ipmit_controller_repairs_total", kRepairs, {{"kind", "missing"}})),
       extra_(metrics.counter("ipmit_controller_repairs_total", kRepairs, {{"kind", "extra"}})),
       altered_(metrics.counter("ipmit_controller_repairs_total", kRepairs, {{"kind", "altered"}})),
+      damaged_(metrics.counter("ipmit_controller_repairs_total", kRepairs, {{"kind", "damaged"}})),
       cache_errors_(metrics.counter("ipmit_controller_cache_errors_total",
                                     "Calls to the cache that failed.")) {}
 
@@ -97,11 +98,13 @@ void Projection::note(const schema::RedisPublisher::Report& report) {
   missing_.add(static_cast<double>(report.missing));
   extra_.add(static_cast<double>(report.extra));
   altered_.add(static_cast<double>(report.altered));
+  damaged_.add(static_cast<double>(report.damaged));
   if (report.repaired() == 0 && !report.new_epoch) return;
   log_event(LogLevel::kInfo, "cache_repaired",
             {{"missing", report.missing},
              {"extra", report.extra},
              {"altered", report.altered},
+             {"damaged", report.damaged},
              {"new_epoch", report.new_epoch ? "yes" : "no"}});
 }
 

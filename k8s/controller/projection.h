@@ -51,7 +51,7 @@ class Projection {
   bool cache_failing_ = false;
 
   common::Metrics::Gauge revision_gauge_, rules_gauge_, in_step_gauge_;
-  common::Metrics::Counter changes_, resyncs_, missing_, extra_, altered_, cache_errors_;
+  common::Metrics::Counter changes_, resyncs_, missing_, extra_, altered_, damaged_, cache_errors_;
 };
 
 }  // namespace ipmit::controller

@@ -43,6 +43,7 @@ class TestFleet {
 
   Daemon& controller(std::size_t i = 0) { return *controllers_[i]; }
   Daemon& milter(std::size_t i) { return *milters_[i]; }
+  std::size_t controllers() const { return controllers_.size(); }
   std::size_t milters() const { return milters_.size(); }
   common::ListenAddress address(std::size_t milter) const;
   std::vector<common::ListenAddress> addresses() const;
