@@ -56,8 +56,16 @@ std::optional<RedisSource::Head> RedisSource::read_head() {
 }
 
 template <typename Record>
+std::vector<Record> RedisSource::Table<Record>::give() {
+  if (to_give.size() != records.size()) return records;
+  return std::exchange(to_give, {});
+}
+
+template <typename Record>
 void RedisSource::Table<Record>::put(std::string_view name, Record record) {
-  if (is_indexed) {
+  if (!is_indexed) {
+    to_give.push_back(record);
+  } else {
     const auto [place, is_new] = places.try_emplace(std::string(name), records.size());
     if (!is_new) {
       records[place->second] = std::move(record);
@@ -90,6 +98,8 @@ void RedisSource::Table<Record>::clear(std::size_t expected) {
   names.clear();
   places.clear();
   is_indexed = false;
+  to_give.clear();
+  to_give.reserve(expected);
   records.reserve(expected);
   names.reserve(expected);
 }
@@ -98,6 +108,7 @@ template <typename Record>
 void RedisSource::Table<Record>::make_index() {
   if (is_indexed) return;
   is_indexed = true;
+  to_give = {};
   places.reserve(records.size());
   std::size_t kept = 0;
   for (std::size_t i = 0; i < records.size(); ++i) {
@@ -115,7 +126,7 @@ MitigationSource::Loaded RedisSource::load() {
   if (!complete_ || !catch_up()) load_all();
   loaded_revision_ = revision_;
   Loaded loaded;
-  loaded.set = {mitigations_.records, exemptions_.records, revision_};
+  loaded.set = {mitigations_.give(), exemptions_.give(), revision_};
   loaded.skipped = skipped_.size();
   loaded.epoch = epoch_;
   return loaded;
@@ -138,7 +149,7 @@ void RedisSource::load_all() {
     last_change_ = head->last_change;
     const std::size_t members = load_index(redis_key::kMitigations, redis_key::kMitigationPrefix);
     load_index(redis_key::kExemptions, redis_key::kExemptionPrefix);
-    exemptions_.make_index();
+    exemptions_.make_index();                                     // few
     if (members != head->mitigations) mitigations_.make_index();  // one may have come twice
     complete_ = true;
     if (catch_up()) return;

@@ -36,7 +36,11 @@ class RedisSource : public MitigationSource {
     std::vector<std::string> names;
     std::unordered_map<std::string, std::size_t> places;
     bool is_indexed = true;
+    // A copy to give away, made while the server is waited for anyway; empty once anything else
+    // than appending was done.
+    std::vector<Record> to_give;
 
+    std::vector<Record> give();
     void put(std::string_view name, Record record);
     void erase(std::string_view name);
     void clear(std::size_t expected);  // not indexed from now on
