@@ -37,7 +37,11 @@ TestFleet::TestFleet(std::string cache, const Options& options)
   write_file(config(), config_text(""));
   fill(options.rules);
   for (std::size_t i = 0; i < options.controllers; ++i) start_controller(i);
-  for (std::size_t i = 0; i < options.milters; ++i) start_milter(i);
+  for (std::size_t i = 0; i < options.milters; ++i) {
+    const std::string name = "milter" + std::to_string(i);
+    milters_.push_back(start_milter(name, (directory_ / (name + ".sock")).string()));
+    probes_.push_back(nullptr);
+  }
   if (!wait_until([this] { return leader() >= 0; }, kStartPatience))
     throw std::runtime_error("no controller leads\n" + logs());
   change();
@@ -82,20 +86,19 @@ void TestFleet::start_controller(std::size_t i) {
   controllers_.push_back(std::move(daemon));
 }
 
-void TestFleet::start_milter(std::size_t i) {
+std::unique_ptr<Daemon> TestFleet::start_milter(const std::string& name, const std::string& socket,
+                                                const std::string& settings) {
   const std::uint16_t port = free_port();
-  const std::string name = "milter" + std::to_string(i);
   auto daemon = std::make_unique<Daemon>(directory_, "ipmit-milter", name, port);
-  daemon->write_config("cache: " + cache_ + "\n" + extra_ +
-                       "milter:\n  socket: unix:" + (directory_ / (name + ".sock")).string() +
+  daemon->write_config("cache: " + cache_ + "\n" + extra_ + "milter:\n  socket: unix:" + socket +
                        "\n  metrics_listen: 127.0.0.1:" + std::to_string(port) +
                        "\n  snapshot_file: " + (directory_ / (name + ".rules")).string() +
-                       "\n  trace_key_file: " + (directory_ / "trace.keys").string() + "\n");
+                       "\n  trace_key_file: " + (directory_ / "trace.keys").string() + "\n" +
+                       settings);
   daemon->start();
   // The first one makes the key of the trace header, which all share.
-  if (!daemon->wait_for_log("event=serving")) throw std::runtime_error(name + "\n" + logs());
-  milters_.push_back(std::move(daemon));
-  probes_.push_back(nullptr);
+  if (!daemon->wait_for_log("event=serving")) throw std::runtime_error(daemon->log());
+  return daemon;
 }
 
 common::ListenAddress TestFleet::address(std::size_t milter) const {

@@ -50,6 +50,11 @@ class TestFleet {
   // The only controller that leads; -1: none or several.
   int leader() const;
 
+  // One more, such as a Postfix's; `settings`: further lines of its section. Not counted among
+  // milters().
+  std::unique_ptr<Daemon> start_milter(const std::string& name, const std::string& socket,
+                                       const std::string& settings = "");
+
   // ipmitctl with the settings of the fleet.
   CommandResult ctl(Arguments words) const;
 
@@ -72,7 +77,6 @@ class TestFleet {
   schema::Store& store();
   void fill(std::size_t rules);
   void start_controller(std::size_t i);
-  void start_milter(std::size_t i);
   bool refuses(std::size_t milter, const std::string& sender);
 
   const std::string cache_;
