@@ -53,7 +53,8 @@ int main(int argc, char** argv) {
         conf::read_command_line(argc, argv,
                                 {.name = "ipmit-milter",
                                  .purpose = "decides the mail that a Postfix takes in",
-                                 .versions = milter::libmilter_version()});
+                                 .versions = milter::libmilter_version(),
+                                 .check = milter::milter_problem});
     if (const int* status = std::get_if<int>(&start)) return *status;
     const auto& settings = std::get<conf::Settings>(start);
     common::start_log("ipmit-milter", settings.log.level);

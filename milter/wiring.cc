@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "common/log.h"
+#include "conf/settings_keys.h"
+#include "schema/redis_url.h"
 
 namespace ipmit::milter {
 namespace {
@@ -19,6 +21,15 @@ std::shared_ptr<const common::SecretBox> load_trace_box(const conf::MilterSettin
 }
 
 }  // namespace
+
+std::string milter_problem(const conf::Settings& settings) {
+  if (settings.cache.empty())
+    return settings.store.starts_with("postgresql:")
+               ? "cache: must be set with a postgresql: store; milters read Redis"
+               : "";
+  const auto url = schema::parse_redis_url(settings.cache);
+  return url ? "" : "cache: " + url.problem();
+}
 
 ServiceOptions service_options(const conf::MilterSettings& settings) {
   ServiceOptions options;
@@ -70,8 +81,12 @@ void Reloader::reload() {
     options_.publish(session_options(settings->milter));
     common::set_log_level(settings->log.level);
     good_.set(1);
-    common::log_event(common::LogLevel::kInfo, "config_reloaded",
-                      {{"restart_needed", needs_restart(*settings) ? "yes" : "no"}});
+    std::string restart;
+    for (const std::string& key : conf::keys_that_need_restart(at_start_, *settings, "milter"))
+      restart += (restart.empty() ? "" : ",") + key;
+    common::log_event(
+        common::LogLevel::kInfo, "config_reloaded",
+        {{"restart_needed", restart.empty() ? "no" : "yes"}, {"restart_keys", restart}});
   } catch (const std::exception& error) {
     refuse(error.what());
   }
@@ -81,18 +96,6 @@ void Reloader::refuse(const std::string& reason) {
   failures_.add();
   good_.set(0);
   common::log_event(common::LogLevel::kError, "config_refused", {{"reason", reason}});
-}
-
-bool Reloader::needs_restart(const conf::Settings& now) const {
-  const conf::MilterSettings& a = now.milter;
-  const conf::MilterSettings& b = at_start_.milter;
-  return now.store != at_start_.store || now.cache != at_start_.cache || a.socket != b.socket ||
-         a.socket_mode != b.socket_mode || a.socket_group != b.socket_group ||
-         a.backlog != b.backlog || a.metrics_listen != b.metrics_listen ||
-         a.drain_grace != b.drain_grace || a.idle_limit != b.idle_limit ||
-         a.fd_reserve != b.fd_reserve || a.pid_file != b.pid_file ||
-         a.probe_every != b.probe_every || a.probe_deadline != b.probe_deadline ||
-         a.snapshot_file != b.snapshot_file || a.max_staleness != b.max_staleness;
 }
 
 }  // namespace ipmit::milter

@@ -13,6 +13,9 @@
 
 namespace ipmit::milter {
 
+// What a milter asks of the settings beyond their ranges: "key: reason", empty when they fit.
+std::string milter_problem(const conf::Settings& settings);
+
 // From what the configuration says to what the service takes.
 ServiceOptions service_options(const conf::MilterSettings& settings);
 
@@ -33,7 +36,6 @@ class Reloader {
 
  private:
   void refuse(const std::string& reason);
-  bool needs_restart(const conf::Settings& now) const;
 
   const Read read_;
   const conf::Settings& at_start_;

@@ -26,6 +26,9 @@ class Projection {
   // All outlive this.
   Projection(schema::Store& store, schema::RedisPublisher& publisher, LastError& last_error,
              common::Metrics& metrics);
+  ~Projection() { in_step_gauge_.set(0); }  // who does not lead does not know
+  Projection(const Projection&) = delete;
+  Projection& operator=(const Projection&) = delete;
 
   // Brings Redis up to the store's revision. False: Redis did not answer.
   bool follow(TimePoint now);

@@ -133,6 +133,14 @@ TEST_F(FleetStatus, WhatIsExportedIsImportedAgain) {
   const auto exported = [&] {
     return std::regex_replace(fleet_->ctl({"export"}).output, std::regex(R"(,"revision":\d+)"), "");
   };
+  // The verbs that only look, on PostgreSQL.
+  expect({"list"}, 0, "mail/plain");
+  expect({"show", "mail/plain"}, 0, "192.0.2.1");
+  expect({"explain", "192.0.2.1"}, 0, "mail/plain");
+  expect({"test", "--client", "192.0.2.1", "--from", "a@example.com", "--to", "b@example.net"}, 0,
+         "mail/plain");
+  expect({"audit", "mail/plain"}, 0, "add");
+  expect({"exempt", "list"}, 0, "198.51.100.0/24");
   const std::string before = exported();
   EXPECT_THAT(before, AllOf(HasSubstr(R"("name":"full")"), HasSubstr("198.51.100.0/24")));
   const std::string file = (fleet_->directory() / "all.jsonl").string();

@@ -12,10 +12,13 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 
-CommandResult controller(const Arguments& words) {
-  Arguments command = {std::string(IPMIT_BINARY_DIR) + "/bin/ipmit-controller"};
+CommandResult run_program(const std::string& name, const Arguments& words) {
+  Arguments command = {std::string(IPMIT_BINARY_DIR) + "/bin/" + name};
   command.insert(command.end(), words.begin(), words.end());
   return run_command(command);
+}
+CommandResult controller(const Arguments& words) {
+  return run_program("ipmit-controller", words);
 }
 
 TEST(ControllerProgram, RefusesABadConfigurationWithPlaceAndReason) {
@@ -50,6 +53,23 @@ TEST(ControllerProgram, RefusesABadConfigurationWithPlaceAndReason) {
   }
   EXPECT_EQ(controller({"--config", "/none/ipmit.yaml"}).status, 2);
   EXPECT_EQ(controller({"--what"}).status, 2);
+}
+
+TEST(ControllerProgram, AMilterOfAFleetNeedsTheCacheToo) {
+  const TempDir files("milter");
+  const std::string config = (files / "m.yaml").string();
+  const std::pair<const char*, const char*> rows[] = {
+      {"store: postgresql:///ipmit\n", "m.yaml: cache: must be set with a postgresql: store"},
+      {"cache: redis+sentinel://127.0.0.1\n", "m.yaml: cache: "}};
+  for (const auto& [text, reason] : rows) {
+    write_file(config, text);
+    for (const Arguments& words :
+         {Arguments{"--config", config, "--check-config"}, Arguments{"--config", config}}) {
+      const CommandResult refused = run_program("ipmit-milter", words);
+      EXPECT_EQ(refused.status, 2) << text;
+      EXPECT_THAT(refused.output, HasSubstr(reason));
+    }
+  }
 }
 
 class ControllerDaemon : public testing::Test {
@@ -105,6 +125,12 @@ TEST_F(ControllerDaemon, WaitsForPostgresAtItsStart) {
               HasSubstr("no store"));
   fleet.postgres().start();
   EXPECT_TRUE(wait_until([&] { return fleet.leader() == 0; })) << fleet.logs();
+  const auto in_step = [&] { return fleet.controller().metric("ipmit_controller_cache_in_step"); };
+  EXPECT_TRUE(wait_until([&] { return in_step() == 1; }));
+  fleet.postgres().stop();
+  EXPECT_TRUE(wait_until([&] { return in_step() == 0; })) << "who does not lead does not know";
+  EXPECT_EQ(fleet.controller().metric("ipmit_controller_leader"), 0);
+  EXPECT_TRUE(wait_until([&] { return fleet.controller().http("/readyz").status == 503; }));
 }
 
 // Passwords change while programs run: they are read again at each connect.

@@ -6,9 +6,11 @@
 #include <fstream>
 #include <string>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include "conf/settings_keys.h"
 #include "conf/settings_text.h"
 
 namespace ipmit::conf {
@@ -75,6 +77,22 @@ agent: {metrics_listen: ""}
   EXPECT_EQ(milter.fallback.limits, WhenStale::kEnforce);
   EXPECT_EQ(milter.limiter.redis_deadline, std::chrono::milliseconds(35));
   EXPECT_EQ(settings.agent.metrics_listen, "");
+}
+
+TEST(Settings, TellWhichChangesNeedARestart) {
+  const Settings before;
+  Settings now;
+  EXPECT_THAT(keys_that_need_restart(before, now, "milter"), testing::IsEmpty());
+  now.log.level = common::LogLevel::kDebug;
+  now.milter.trace_header = false;
+  EXPECT_THAT(keys_that_need_restart(before, now, "milter"), testing::IsEmpty()) << "by reload";
+  now.store = "postgresql:///ipmit";
+  now.milter.limiter.most_keys = 5'000;
+  now.controller.metrics_listen = "";
+  EXPECT_THAT(keys_that_need_restart(before, now, "milter"),
+              testing::ElementsAre("store", "milter.limiter.most_keys"));
+  EXPECT_THAT(keys_that_need_restart(before, now, "controller"),
+              testing::ElementsAre("store", "controller.metrics_listen"));
 }
 
 TEST(Settings, LoopbackNeverMatchesByDefault) {
