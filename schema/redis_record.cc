@@ -155,8 +155,9 @@ MaybeProblem set_fields(const Field<Record> (&table)[kSize], Record& record,
                         const FieldViews& fields) {
   bool has_schema = false;
   for (const auto& [name, text] : fields) {
-    const auto* field = std::find_if(std::begin(table), std::end(table),
-                                     [&](const auto& known) { return known.name == name; });
+    const auto* field =
+        std::find_if(std::begin(table), std::end(table),
+                     [wanted = name](const auto& known) { return known.name == wanted; });
     if (field == std::end(table)) return Problem{std::string(name) + ": unknown field"};
     if (const auto problem = field->set(record, text))
       return Problem{std::string(name) + ": " + problem->reason};
