@@ -169,25 +169,42 @@ bool RedisSource::catch_up() {
   return complete_;
 }
 
-// How many members the index has. ZSCAN gives every member that is there all the time at least
-// once, whatever changes meanwhile. The server is always one page ahead of what is taken here:
-// while we read the records of one page, it works on those of the next.
+// The next names of an index, by rising revision, and where the page after them begins: with the
+// members of the same revision, of which those that were had are left out. Whatever changes
+// meanwhile, no member is missed: it moves behind the page, and the stream names it too.
+struct RedisSource::Page {
+  std::optional<RedisReply> reply;  // what `names` looks into
+  std::vector<std::string_view> names;
+  std::string from = "-inf";
+  std::set<std::string, std::less<>> had;  // of revision `from`
+  bool is_last = false;
+
+  std::size_t limit() const { return kPage + had.size(); }
+};
+
+// How many members the index has. The server is always one page ahead of what is taken here: while
+// we read the records of one page, it works on those of the next.
 std::size_t RedisSource::load_index(std::string_view index, std::string_view prefix) try {
   std::size_t members = 0;
-  const std::string count = std::to_string(kPage);
-  RedisReply page = connection_.command({"ZSCAN", index, "0", "COUNT", count});
+  const auto receive_page = [this](const Page& before) {
+    std::optional<RedisReply> reply;
+    connection_.receive_sent(1, [&](std::size_t, RedisReply got) { reply = std::move(got); });
+    return page_after(before, *std::move(reply));
+  };
+  const Page start;
+  send_for_page(index, prefix, start);
+  Page page = receive_page(start);
   send_for_page(index, prefix, page);
   for (;;) {
-    std::optional<RedisReply> next;
-    if (page[0].text() != "0") {
-      connection_.receive_sent(1, [&](std::size_t, RedisReply reply) { next = std::move(reply); });
+    std::optional<Page> next;
+    if (!page.is_last) {
+      next = receive_page(page);
       send_for_page(index, prefix, *next);
     }
-    const RedisValue names = page[1];
-    connection_.receive_sent(names.size() / 2, [&](std::size_t i, const RedisReply& reply) {
-      take_record(prefix, names[2 * i].text(), reply.value());
+    connection_.receive_sent(page.names.size(), [&](std::size_t i, const RedisReply& reply) {
+      take_record(prefix, page.names[i], reply.value());
     });
-    members += names.size() / 2;
+    members += page.names.size();
     if (!next) return members;
     page = *std::move(next);
   }
@@ -196,17 +213,34 @@ std::size_t RedisSource::load_index(std::string_view index, std::string_view pre
   throw;
 }
 
+RedisSource::Page RedisSource::page_after(const Page& before, RedisReply reply) {
+  Page page;
+  const RedisValue members = reply.value();  // name, revision, name, revision, …
+  const std::size_t size = members.size() / 2;
+  page.is_last = size < before.limit();
+  if (size > 0) page.from = members[2 * size - 1].text();
+  if (page.from == before.from) page.had = before.had;
+  for (std::size_t i = 0; i < size; ++i) {
+    const std::string_view name = members[2 * i].text();
+    if (before.had.contains(name)) continue;
+    page.names.push_back(name);
+    if (members[2 * i + 1].text() == page.from) page.had.emplace(name);
+  }
+  page.reply = std::move(reply);
+  return page;
+}
+
 // Asks for the page after this one, where there is one, and for the records of this one.
-void RedisSource::send_for_page(std::string_view index, std::string_view prefix,
-                                const RedisReply& page) {
-  const std::string count = std::to_string(kPage);
-  const RedisValue names = page[1];
-  std::vector<std::string> keys(names.size() / 2);
+void RedisSource::send_for_page(std::string_view index, std::string_view prefix, const Page& page) {
+  const std::string limit = std::to_string(page.limit());
+  std::vector<std::string> keys(page.names.size());
   std::vector<std::vector<std::string_view>> commands;
   commands.reserve(keys.size() + 1);
-  if (page[0].text() != "0") commands.push_back({"ZSCAN", index, page[0].text(), "COUNT", count});
+  if (!page.is_last)
+    commands.push_back(
+        {"ZRANGEBYSCORE", index, page.from, "+inf", "WITHSCORES", "LIMIT", "0", limit});
   for (std::size_t i = 0; i < keys.size(); ++i) {
-    keys[i] = redis_key::join(prefix, names[2 * i].text());
+    keys[i] = redis_key::join(prefix, page.names[i]);
     commands.push_back({"HGETALL", keys[i]});
   }
   connection_.send_ahead(commands);

@@ -58,7 +58,9 @@ class RedisSource : public MitigationSource {
   void load_all();
   bool catch_up();
   std::size_t load_index(std::string_view index, std::string_view prefix);
-  void send_for_page(std::string_view index, std::string_view prefix, const RedisReply& page);
+  struct Page;
+  static Page page_after(const Page& before, RedisReply reply);
+  void send_for_page(std::string_view index, std::string_view prefix, const Page& page);
   template <typename Name>
   void load_records(std::string_view prefix, const std::vector<Name>& names);
   void take_record(std::string_view prefix, std::string_view name, RedisValue hash);
