@@ -5,9 +5,13 @@
 #include <cerrno>
 #include <charconv>
 #include <csignal>
-#include <fstream>
+#include <cstddef>
+#include <cstdlib>
+#include <cstring>
+#include <new>
 #include <optional>
 #include <system_error>
+#include <utility>
 
 #include <hiredis/hiredis.h>
 #include <poll.h>
@@ -28,21 +32,6 @@ timeval to_timeval(Duration duration) {
   return result;
 }
 
-std::string read_password(const std::filesystem::path& path) {
-  std::ifstream file(path);
-  std::string password;
-  if (!file || (!std::getline(file, password) && !file.eof()))
-    throw PermanentError("redis password file " + path.string() + ": cannot be read");
-  while (!password.empty() && (password.back() == '\r' || password.back() == '\n'))
-    password.pop_back();
-  if (password.empty()) throw PermanentError("redis password file " + path.string() + ": is empty");
-  return password;
-}
-
-std::string name_of(const RedisUrl::Host& host) {
-  return host.name + ":" + std::to_string(host.port);
-}
-
 enum class ErrorKind { kPermanent, kTransient, kTransientClose, kPermanentClose };
 
 // By the first word of the reply, which is Redis's error code.
@@ -60,6 +49,86 @@ ErrorKind kind_of(std::string_view error) {
 }
 
 }  // namespace
+
+// The values of one reply, back to back in blocks that are freed together: hiredis itself allocates
+// twice for each value, much of what reading many small records costs. The first value of the first
+// block is the reply itself, so its address is all that is needed to free it.
+struct RedisConnection::ReplyMemory {
+  struct Block {
+    Block* next;
+    std::size_t size;
+  };
+  Block* last = nullptr;  // of the reply that is being read
+  std::size_t used = 0;   // of it
+
+  void* take(std::size_t bytes, bool begins_reply) {
+    constexpr std::size_t kAlign = alignof(std::max_align_t);
+    constexpr std::size_t kFirstBlock = 2'000;
+    bytes = (bytes + kAlign - 1) / kAlign * kAlign;
+    if (begins_reply || used + bytes > last->size) {
+      const std::size_t size = std::max(bytes, begins_reply ? kFirstBlock : 2 * last->size);
+      auto* const block = static_cast<Block*>(std::malloc(sizeof(Block) + size));
+      if (block == nullptr) return nullptr;
+      *block = {nullptr, size};
+      if (!begins_reply) last->next = block;
+      last = block;
+      used = 0;
+    }
+    void* const at = reinterpret_cast<char*>(last + 1) + used;
+    used += bytes;
+    return at;
+  }
+
+  // What hiredis calls for each value it reads; null: out of memory.
+  static ReplyMemory& of(const redisReadTask* task) {
+    return *static_cast<ReplyMemory*>(task->privdata);
+  }
+  static redisReply* add(const redisReadTask* task) {
+    void* const at = of(task).take(sizeof(redisReply), task->parent == nullptr);
+    if (at == nullptr) return nullptr;
+    auto* const reply = new (at) redisReply{};
+    reply->type = task->type;
+    if (task->parent != nullptr)
+      static_cast<redisReply*>(task->parent->obj)->element[task->idx] = reply;
+    return reply;
+  }
+  static void* add_string(const redisReadTask* task, char* text, std::size_t size) {
+    redisReply* const reply = add(task);
+    if (reply == nullptr) return nullptr;
+    reply->str = static_cast<char*>(of(task).take(size + 1, false));
+    if (reply->str == nullptr) return nullptr;
+    std::memcpy(reply->str, text, size);
+    reply->str[size] = '\0';
+    reply->len = size;
+    return reply;
+  }
+  static void* add_array(const redisReadTask* task, int elements) {
+    redisReply* const reply = add(task);
+    if (reply == nullptr || elements <= 0) return reply;
+    const auto count = static_cast<std::size_t>(elements);
+    void* const at = of(task).take(count * sizeof(redisReply*), false);
+    if (at == nullptr) return nullptr;
+    std::memset(at, 0, count * sizeof(redisReply*));
+    reply->element = static_cast<redisReply**>(at);
+    reply->elements = count;
+    return reply;
+  }
+  static void* add_integer(const redisReadTask* task, long long value) {
+    redisReply* const reply = add(task);
+    if (reply != nullptr) reply->integer = value;
+    return reply;
+  }
+  static void* add_nil(const redisReadTask* task) {
+    redisReply* const reply = add(task);
+    if (reply != nullptr) reply->type = REDIS_REPLY_NIL;  // the task says which kind is missing
+    return reply;
+  }
+  static void release(void* reply) {
+    if (reply == nullptr) return;
+    for (Block* block = static_cast<Block*>(reply) - 1; block != nullptr;)
+      std::free(std::exchange(block, block->next));
+  }
+};
 
 bool RedisValue::is_nil() const {
   return reply_->type == REDIS_REPLY_NIL;
@@ -93,19 +162,25 @@ RedisValue RedisValue::operator[](std::size_t i) const {
 }
 
 void RedisReply::Free::operator()(redisReply* reply) const {
-  freeReplyObject(reply);
+  RedisConnection::release(reply);
 }
 void RedisConnection::FreeContext::operator()(redisContext* context) const {
   redisFree(context);
 }
 
 RedisConnection::RedisConnection(RedisOptions options)
-    : options_(std::move(options)), backoff_(options_.first_retry, options_.most_retry) {
+    : options_(std::move(options)),
+      memory_(std::make_unique<ReplyMemory>()),
+      backoff_(options_.first_retry, options_.most_retry) {
   // hiredis 0.14 writes without MSG_NOSIGNAL: a server that went away must not end the program.
   [[maybe_unused]] static const auto ignored = std::signal(SIGPIPE, SIG_IGN);
 }
 
 RedisConnection::~RedisConnection() = default;
+
+void RedisConnection::release(redisReply* reply) {
+  ReplyMemory::release(reply);
+}
 
 void RedisConnection::close() {
   context_.reset();
@@ -142,113 +217,18 @@ RedisConnection::Context RedisConnection::open(const RedisUrl::Host& host) const
   const bool by_path = options_.url.kind == RedisUrl::Kind::kUnix;
   Context context(by_path ? redisConnectUnixWithTimeout(options_.url.path.c_str(), deadline)
                           : redisConnectWithTimeout(host.name.c_str(), host.port, deadline));
-  const std::string peer = by_path ? options_.url.path : name_of(host);
+  const std::string peer = by_path ? options_.url.path : host.to_text();
   if (!context) throw TransientError("redis " + peer + ": out of memory");
   if (context->err != 0)
     throw TransientError("redis " + peer + ": " + std::string(context->errstr));
+  static redisReplyObjectFunctions functions = {ReplyMemory::add_string, ReplyMemory::add_array,
+                                                ReplyMemory::add_integer, ReplyMemory::add_nil,
+                                                ReplyMemory::release};
+  context->reader->fn = &functions;
+  context->reader->privdata = memory_.get();
   redisSetTimeout(context.get(), to_timeval(options_.command_deadline));
   if (!by_path) redisEnableKeepAlive(context.get());
   return context;
-}
-
-// Any Sentinel's answer will do; the one that answered is asked first the next time.
-RedisUrl::Host RedisConnection::ask_sentinels() {
-  const auto& sentinels = options_.url.hosts;
-  std::string reasons;
-  for (std::size_t i = 0; i < sentinels.size(); ++i) {
-    const auto& sentinel = sentinels[next_sentinel_];
-    RedisOptions options = options_;
-    options.url = RedisUrl{};
-    options.url.hosts = {sentinel};
-    options.password_file.clear();
-    options.client_name.clear();
-    try {
-      RedisConnection connection(options);
-      const RedisReply reply = connection.command(
-          {"SENTINEL", "get-master-addr-by-name", std::string_view(options_.url.master)});
-      if (reply.value().size() == 2)
-        return {std::string(reply[0].text()), static_cast<std::uint16_t>(reply[1].integer())};
-      reasons += "; " + name_of(sentinel) + ": knows no master " + options_.url.master;
-    } catch (const std::runtime_error& error) {
-      reasons += "; " + std::string(error.what());
-    }
-    next_sentinel_ = (next_sentinel_ + 1) % sentinels.size();
-  }
-  throw TransientError("redis: no Sentinel named a master" + reasons);
-}
-
-RedisConnection::Context RedisConnection::open_server() {
-  switch (options_.url.kind) {
-    case RedisUrl::Kind::kUnix:
-      peer_ = options_.url.path;
-      return open({});
-    case RedisUrl::Kind::kTcp:
-      master_ = options_.url.hosts.front();
-      break;
-    case RedisUrl::Kind::kSentinel:
-      master_ = ask_sentinels();
-      break;
-  }
-  peer_ = name_of(master_);
-  return open(master_);
-}
-
-void RedisConnection::authenticate() {
-  const auto ask = [this](std::initializer_list<std::string_view> words) {
-    const RedisReply reply =
-        exchange(Words(words.begin(), words.size()), options_.command_deadline);
-    throw_if_error(reply, *words.begin());
-    return reply.value().is_array() ? std::string(reply[0].text()) : std::string();
-  };
-  const bool has_file = !options_.password_file.empty();
-  const std::string password = has_file ? read_password(options_.password_file) : "";
-  if (!options_.url.user.empty()) {
-    ask({"AUTH", options_.url.user, password});
-  } else if (has_file) {
-    ask({"AUTH", password});
-  }
-  if (options_.url.database != 0) ask({"SELECT", std::to_string(options_.url.database)});
-  if (!options_.client_name.empty()) {
-    const std::string_view words[] = {"CLIENT", "SETNAME", options_.client_name};
-    exchange(words, options_.command_deadline);  // a user without that right is as good
-  }
-  if (options_.url.kind == RedisUrl::Kind::kSentinel && ask({"ROLE"}) != "master")
-    fail("is not the master (any more)");
-}
-
-void RedisConnection::connect() {
-  if (context_) return;
-  try {
-    context_ = open_server();
-    authenticate();
-  } catch (const std::runtime_error& error) {
-    close();
-    last_failure_ = error.what();
-    retry_at_ = Clock::now() + backoff_.next();
-    throw;
-  }
-  backoff_.reset();
-  master_checked_at_ = Clock::now();
-}
-
-void RedisConnection::require_connection() {
-  const auto now = Clock::now();
-  if (context_ && options_.master_check.count() > 0 &&
-      now - master_checked_at_ >= options_.master_check)
-    check_master();
-  if (context_) return;
-  if (now < retry_at_) throw TransientError(last_failure_ + " (retry not due)");
-  connect();
-}
-
-void RedisConnection::check_master() {
-  if (options_.url.kind != RedisUrl::Kind::kSentinel || !context_) return;
-  master_checked_at_ = Clock::now();
-  try {
-    if (ask_sentinels() != master_) close();
-  } catch (const TransientError&) {
-    // Sentinels away: what is connected is the best that is known.
-  }
 }
 
 void RedisConnection::send(Words words) {

@@ -152,7 +152,12 @@ class RedisConnection {
   [[noreturn]] void throw_error(std::string_view error, std::string_view command);
   void throw_if_error(const RedisReply& reply, std::string_view command);
 
+  friend class RedisReply;
+  struct ReplyMemory;
+  static void release(redisReply* reply);
+
   const RedisOptions options_;
+  const std::unique_ptr<ReplyMemory> memory_;  // outlives context_
   Context context_;
   std::string peer_;  // for messages
   RedisUrl::Host master_;

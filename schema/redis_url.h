@@ -22,6 +22,7 @@ struct RedisUrl {
   struct Host {
     std::string name;
     std::uint16_t port = 0;
+    std::string to_text() const { return name + ":" + std::to_string(port); }
     friend bool operator==(const Host&, const Host&) = default;
   };
 
