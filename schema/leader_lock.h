@@ -16,7 +16,9 @@ std::string lock_holder(const std::string& url, std::int64_t key);
 
 // Of several controllers one leads: the one that holds this PostgreSQL session-level advisory lock.
 // The server gives it up when the session ends, so a leader that dies is replaced as soon as the
-// server sees its connection gone. One thread at a time; a call blocks for one round trip.
+// server sees its connection gone; one that hangs, or whose host is gone, after 10 s of silence.
+// (A thread of the holder breaks the silence, so its work may take longer.) Use it from one thread;
+// a call blocks for one or two round trips.
 class LeaderLock {
  public:
   // Connects at the first use. `url` "postgresql://…"; `name` is what lock_holder() tells others.

@@ -85,6 +85,17 @@ const std::vector<FleetFault>& fleet_faults() {
          fleet.change();
          kill_leader(fleet);
        }},
+      {"leading controller hangs",
+       [](TestFleet& fleet, TempRedis&, Outage outage) {
+         const int leader = fleet.leader();
+         require(leader >= 0, "nobody leads");
+         ChildProcess& process = fleet.controller(static_cast<std::size_t>(leader)).process();
+         process.signal(SIGSTOP);
+         fleet.change();
+         // At its full length the other one has to take over meanwhile, after 10 s of silence.
+         if (outage == Outage::kFull) require(fleet.wait_enforced(), "nobody takes over");
+         process.signal(SIGCONT);
+       }},
       {"both controllers killed and started",
        [](TestFleet& fleet, TempRedis&, Outage outage) {
          kill_leader(fleet);

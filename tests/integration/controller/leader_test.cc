@@ -41,6 +41,24 @@ TEST_F(Leader, OneLeadsAndTheOtherTakesOver) {
   EXPECT_EQ(fleet.differences(), 0U);
 }
 
+// PostgreSQL still has its connection, and nobody would ever lead if that were enough.
+TEST_F(Leader, AHungLeaderIsReplaced) {
+  TestFleet fleet(redis_.url(), {.milters = 1, .controllers = 2});
+  const int hung = fleet.leader();
+  ASSERT_GE(hung, 0);
+  ChildProcess& process = fleet.controller(static_cast<std::size_t>(hung)).process();
+  Daemon& other = fleet.controller(static_cast<std::size_t>(1 - hung));
+  process.signal(SIGSTOP);
+  fleet.change();
+  EXPECT_TRUE(fleet.wait_enforced(kPatience * 2)) << other.log();
+  EXPECT_EQ(other.metric("ipmit_controller_leader"), 1);
+  process.signal(SIGCONT);
+  EXPECT_TRUE(wait_until([&] { return fleet.leader() == 1 - hung; })) << fleet.logs();
+  fleet.change();
+  EXPECT_TRUE(fleet.wait_enforced()) << fleet.logs();
+  EXPECT_EQ(fleet.differences(), 0U);
+}
+
 // The kill comes after each of many steps of the way: before it leads, while it compares, between
 // and inside the batches. Whatever was done by half is finished by the next.
 TEST_F(Leader, KilledAtEveryStepTheNextOneFinishesTheWork) {
