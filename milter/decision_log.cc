@@ -61,14 +61,19 @@ void DecisionLog::decision(const DecisionRecord& record) const {
 }
 
 void DecisionLog::warn(Warning warning, std::string_view key, std::string_view detail,
-                       common::TimePoint now) {
+                       common::TimePoint now, std::string_view mitigation) {
   const auto index = static_cast<std::size_t>(warning);
   const common::TimePoint::rep now_ms = now.time_since_epoch().count();
   common::TimePoint::rep last = last_[index].load(std::memory_order_relaxed);
   if (last != 0 && now_ms - last < kWarnEvery.count()) return;
   if (!last_[index].compare_exchange_strong(last, now_ms, std::memory_order_relaxed)) return;
-  common::log_event(common::LogLevel::kWarn, kWarningTexts[index].event,
-                    {{key, detail}, {"meaning", kWarningTexts[index].meaning}});
+  const std::string_view event = kWarningTexts[index].event;
+  const common::LogField what{key, detail}, meaning{"meaning", kWarningTexts[index].meaning};
+  if (mitigation.empty()) {
+    common::log_event(common::LogLevel::kWarn, event, {what, meaning});
+  } else {
+    common::log_event(common::LogLevel::kWarn, event, {{"mitigation", mitigation}, what, meaning});
+  }
 }
 
 }  // namespace ipmit::milter

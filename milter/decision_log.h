@@ -45,8 +45,9 @@ class DecisionLog {
     kUnknownTransport,  // not in reroute_transports
   };
   static constexpr std::size_t kWarnings = 7;
-  // `detail`: of this occurrence, "key" and value.
-  void warn(Warning warning, std::string_view key, std::string_view detail, common::TimePoint now);
+  // `detail`: of this occurrence, "key" and value. `mitigation`: the rule it is about, if any.
+  void warn(Warning warning, std::string_view key, std::string_view detail, common::TimePoint now,
+            std::string_view mitigation = {});
 
  private:
   std::atomic<common::TimePoint::rep> last_[kWarnings]{};

@@ -81,4 +81,37 @@ void MilterMetrics::count_rule(policy::Action action, bool observed) const {
   (observed ? observed_ : enforced_)[index].add();
 }
 
+Outcome to_outcome(policy::Action action) {
+  switch (action) {
+    case policy::Action::kThrottle:
+      return Outcome::kThrottled;
+    case policy::Action::kDefer:
+      return Outcome::kDeferred;
+    case policy::Action::kReject:
+      return Outcome::kRejected;
+    case policy::Action::kQuarantine:
+      return Outcome::kQuarantined;
+    case policy::Action::kReroute:
+      return Outcome::kRerouted;
+    case policy::Action::kDiscard:
+      return Outcome::kDiscarded;
+    case policy::Action::kObserve:
+      break;
+  }
+  return Outcome::kAccepted;
+}
+
+RecipientOutcome to_recipient_outcome(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::kThrottled:
+      return RecipientOutcome::kThrottled;
+    case Outcome::kRejected:
+      return RecipientOutcome::kRejected;
+    case Outcome::kFallback:
+      return RecipientOutcome::kFallback;
+    default:
+      return RecipientOutcome::kDeferred;
+  }
+}
+
 }  // namespace ipmit::milter

@@ -27,6 +27,7 @@ enum class Outcome : std::uint8_t {
   kFailed,       // an error of ours; Postfix was told to go on
 };
 inline constexpr std::size_t kOutcomes = 12;
+Outcome to_outcome(policy::Action action);  // of a message that it was done to
 
 enum class RecipientOutcome : std::uint8_t {
   kAccepted,
@@ -37,6 +38,7 @@ enum class RecipientOutcome : std::uint8_t {
   kRefusedByMta,  // Postfix had refused it already; only counted
 };
 inline constexpr std::size_t kRecipientOutcomes = 6;
+RecipientOutcome to_recipient_outcome(Outcome refusal);
 
 // Every metric of the mail path, looked up once. Thread-safe.
 class MilterMetrics {

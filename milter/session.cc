@@ -53,40 +53,14 @@ std::string header_text(std::string_view text) {
   return line;
 }
 
-Outcome to_outcome(Action action) {
-  switch (action) {
-    case Action::kThrottle:
-      return Outcome::kThrottled;
-    case Action::kDefer:
-      return Outcome::kDeferred;
-    case Action::kReject:
-      return Outcome::kRejected;
-    case Action::kQuarantine:
-      return Outcome::kQuarantined;
-    case Action::kReroute:
-      return Outcome::kRerouted;
-    case Action::kDiscard:
-      return Outcome::kDiscarded;
-    case Action::kObserve:
-      break;
-  }
-  return Outcome::kAccepted;
-}
-
-RecipientOutcome to_recipient_outcome(Outcome outcome) {
-  switch (outcome) {
-    case Outcome::kThrottled:
-      return RecipientOutcome::kThrottled;
-    case Outcome::kRejected:
-      return RecipientOutcome::kRejected;
-    case Outcome::kFallback:
-      return RecipientOutcome::kFallback;
-    default:
-      return RecipientOutcome::kDeferred;
-  }
-}
-
 }  // namespace
+
+// A rule that only watched.
+struct Session::Observed {
+  policy::RuleId rule = 0;
+  Stage stage = Stage::kMail;
+  std::vector<policy::EnvelopeAddress> asked;
+};
 
 struct Session::Message {
   std::shared_ptr<const policy::MitigationSet> rules;
@@ -98,7 +72,7 @@ struct Session::Message {
   std::string queue_id;
   std::vector<policy::EnvelopeAddress> recipients;  // accepted
   std::vector<policy::Charge> reserved;
-  std::vector<policy::RuleId> reported;  // observed rules that were logged already
+  std::vector<Observed> observed;  // counted; logged at the end, when the queue id is known
   bool exempt = false;
 };
 
@@ -220,6 +194,11 @@ void Session::start_message(const SenderFacts& sender) {
 }
 
 void Session::end_message(Outcome outcome) {
+  for (const Observed& observed : message_->observed) {
+    const policy::MitigationSet::Rule rule = message_->rules->rule(observed.rule);
+    log_rule(rule, rule.action,
+             {.stage = observed.stage, .asked = observed.asked, .observed = true}, nullptr);
+  }
   if (!message_->reserved.empty()) {
     services_.limiter.refund(message_->reserved, services_.clock());
     services_.metrics.limiter_refunds.add();
@@ -305,10 +284,10 @@ std::optional<Outcome> Session::apply_rule(policy::RuleId id, Action action,
   if (fallback == Fallback::kAccept) return std::nullopt;
   if (fallback == Fallback::kTempfail) {
     verdict.reply = unavailable_reply();
-    log_rule(rule, action, false, &*verdict.reply);
+    log_rule(rule, action, asking(), &*verdict.reply);
     return Outcome::kFallback;
   }
-  if (action == Action::kReroute && !may_reroute_to(rule.reroute_transport)) return std::nullopt;
+  if (action == Action::kReroute && !may_reroute(rule)) return std::nullopt;
   services_.metrics.count_rule(action, false);
   services_.hits.add(rule.name, message.now);
   if (action == Action::kQuarantine || action == Action::kReroute || action == Action::kDiscard) {
@@ -320,29 +299,30 @@ std::optional<Outcome> Session::apply_rule(policy::RuleId id, Action action,
       verdict.reply = SmtpReply::tempfail(verdict.reply->text());
     }
   }
-  log_rule(rule, action, false, verdict.reply ? &*verdict.reply : nullptr);
+  log_rule(rule, action, asking(), verdict.reply ? &*verdict.reply : nullptr);
   return to_outcome(action);
 }
 
 // Postfix would defer mail for a transport it does not have, for days.
-bool Session::may_reroute_to(std::string_view transport) {
+bool Session::may_reroute(const policy::MitigationSet::Rule& rule) {
   const std::vector<std::string>& known = message_->options->reroute_transports;
-  if (std::find(known.begin(), known.end(), transport) != known.end()) return true;
+  if (std::find(known.begin(), known.end(), rule.reroute_transport) != known.end()) return true;
   services_.metrics.reroutes_refused.add();
-  services_.log.warn(DecisionLog::Warning::kUnknownTransport, "transport", transport,
-                     message_->now);
+  services_.log.warn(DecisionLog::Warning::kUnknownTransport, "transport", rule.reroute_transport,
+                     message_->now, rule.name);
   return false;
 }
 
 void Session::report_observed() {
   Message& message = *message_;
   for (const policy::RuleId id : decision_.observed) {
-    if (std::count(message.reported.begin(), message.reported.end(), id) > 0) continue;
-    message.reported.push_back(id);
+    const bool known = std::any_of(message.observed.begin(), message.observed.end(),
+                                   [&](const Observed& observed) { return observed.rule == id; });
+    if (known) continue;
+    message.observed.push_back({id, stage_, {asked_.begin(), asked_.end()}});
     const policy::MitigationSet::Rule rule = message.rules->rule(id);
     services_.metrics.count_rule(rule.action, true);
     services_.hits.add(rule.name, message.now);
-    log_rule(rule, rule.action, true, nullptr);
   }
 }
 
@@ -377,19 +357,23 @@ void Session::add_trace(Verdict& verdict) const {
        events::fold_trace(events::seal_trace(*message.options->trace_box, fields))});
 }
 
-void Session::log_rule(const policy::MitigationSet::Rule& rule, Action action, bool observed,
+Session::Asking Session::asking() const {
+  return {.stage = stage_, .asked = asked_, .observed = false};
+}
+
+void Session::log_rule(const policy::MitigationSet::Rule& rule, Action action, const Asking& asking,
                        const SmtpReply* reply) const {
   services_.log.decision({.session = id_,
-                          .stage = stage_,
+                          .stage = asking.stage,
                           .action = policy::to_string(action),
-                          .observed = observed,
+                          .observed = asking.observed,
                           .mitigation = rule.name,
                           .reason = rule.reason,
                           .queue_id = message_->queue_id,
                           .client = client_ ? &*client_ : nullptr,
                           .sasl_user = message_->sasl_user,
                           .sender = &message_->sender,
-                          .recipients = asked_,
+                          .recipients = asking.asked,
                           .reply = reply});
 }
 

@@ -83,6 +83,13 @@ class Session {
 
  private:
   struct Message;
+  struct Observed;
+  // Which question a log line is about.
+  struct Asking {
+    policy::Stage stage;
+    std::span<const policy::EnvelopeAddress> asked;
+    bool observed;
+  };
 
   void start_message(const SenderFacts& sender);
   void end_message(Outcome outcome);
@@ -93,12 +100,13 @@ class Session {
   std::optional<Outcome> apply_rule(policy::RuleId id, policy::Action action,
                                     std::string_view matched, Verdict& verdict);
   std::optional<Outcome> no_rules_outcome(Verdict& verdict);
-  bool may_reroute_to(std::string_view transport);
+  bool may_reroute(const policy::MitigationSet::Rule& rule);
   void report_observed();
   void route(const policy::MitigationSet::Rule& rule, policy::Action action, Verdict& verdict);
   void add_trace(Verdict& verdict) const;
-  void log_rule(const policy::MitigationSet::Rule& rule, policy::Action action, bool observed,
-                const policy::SmtpReply* reply) const;
+  Asking asking() const;
+  void log_rule(const policy::MitigationSet::Rule& rule, policy::Action action,
+                const Asking& asking, const policy::SmtpReply* reply) const;
 
   const SessionServices& services_;
   const std::string id_;

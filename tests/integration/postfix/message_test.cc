@@ -140,9 +140,12 @@ class Observed : public MailHost, public ::testing::WithParamInterface<Action> {
 // and the mail arrives at the same place.
 TEST_P(Observed, ChangesNothingThatTheClientCanSee) {
   milter_->start();
-  const auto talk = [this](const std::string& mark) {
+  std::string first_queue_id;
+  const auto talk = [this, &first_queue_id](const std::string& mark) {
     auto session = client_at("203.0.113.9");
-    session->send("a@example.com", {"b@example.org", "c@example.net"}, mail_text("watched"));
+    first_queue_id =
+        session->send("a@example.com", {"b@example.org", "c@example.net"}, mail_text("watched"))
+            .queue_id();
     session->pipeline({"MAIL FROM:<a@example.com>", "RCPT TO:<b@example.org>", "RSET"});
     session->send("", {"b@example.org"}, mail_text(mark));
     session->command("QUIT");
@@ -158,7 +161,8 @@ TEST_P(Observed, ChangesNothingThatTheClientCanSee) {
   EXPECT_TRUE(postfix_->sink().wait_for("mark with\n"));
   EXPECT_TRUE(wait_until([&] { return postfix_->queue().empty(); }));
   EXPECT_THAT(postfix_->slow_sink().messages(), IsEmpty());
-  EXPECT_TRUE(milter_->wait_for_log({"mitigation=mail/watch", "mode=observed",
+  EXPECT_TRUE(milter_->wait_for_log({"queue_id=" + first_queue_id + " ", "mitigation=mail/watch",
+                                     "mode=observed",
                                      "action=" + std::string(policy::to_string(GetParam()))}));
 }
 
@@ -193,6 +197,10 @@ TEST_F(Local, MailIsNeverRejected) {
             0);
   EXPECT_TRUE(postfix_->wait_for_log({"milter-reject: END-OF-MESSAGE", "mail/no"}));
   EXPECT_FALSE(postfix_->log_line({"status=bounced"}));
+  EXPECT_TRUE(wait_until([&] {
+    const auto listed = postfix_->queue();
+    return listed.size() == 1 && listed[0].queue == "maildrop";
+  })) << "and mailq shows it";
   milter_->release("mail/no");
   EXPECT_TRUE(postfix_->sink().wait_for("mark kept"));
 }
