@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
-#include <iterator>
 #include <memory>
+#include <optional>
 #include <ostream>
 #include <string>
 #include <vector>
 
 #include "cli/bounce_rules_file.h"
-#include "cli/records.h"
+#include "cli/input_file.h"
+#include "cli/report_attribution.h"
 #include "cli/target_match.h"
 #include "cli/verbs.h"
 #include "common/json_text.h"
+#include "events/mail_cutter.h"
 #include "events/mail_report.h"
-#include "events/mime_part.h"
 
 namespace ipmit::cli {
 namespace {
@@ -20,42 +20,56 @@ namespace {
 struct Options {
   std::vector<std::string> files;
   std::string rules;
+  ReportAttribution::Options attribution;
 };
 
-std::string to_json(const std::string& file, const events::MailReport& report) {
-  std::string results = "[";
-  for (const events::MailResult& result : report.results) {
-    if (results.size() > 1) results += ',';
-    common::JsonObjectText row(results);
-    events::add_members(row, result);
-    row.finish();
+// One line of JSON for a file, written as its mails come, since a mbox may hold any number.
+class FileReport {
+ public:
+  FileReport(std::ostream& out, const std::string& file) : out_(out) {
+    out_ << R"({"file":)" << json_string(file) << R"(,"results":[)";
   }
-  std::string line;
-  common::JsonObjectText object(line);
-  object.text("file", file);
-  object.boolean("cut", report.cut);
-  object.raw("results", results + "]");
-  object.finish();
-  return line;
-}
+
+  void add(const events::MailReport& report, ReportAttribution* attribution) {
+    cut_ = cut_ || report.cut;
+    for (const events::MailResult& result : report.results) {
+      row_.clear();
+      if (!first_) row_ += ',';
+      first_ = false;
+      common::JsonObjectText object(row_);
+      events::add_members(object, result);
+      if (attribution != nullptr) attribution->add_members(object, result);
+      object.finish();
+      out_ << row_;
+    }
+  }
+  void finish() { out_ << R"(],"cut":)" << (cut_ ? "true" : "false") << "}\n"; }
+
+ private:
+  std::ostream& out_;
+  std::string row_;
+  bool first_ = true, cut_ = false;
+};
 
 ExitCode run_parse_mail(Context& context, const Options& options) {
   const auto rules = load_bounce_rules(options.rules, context.in);
   if (!rules) return context.bad_input(rules.problem());
+  const auto attribution = ReportAttribution::open(options.attribution, context);
+  if (!attribution) return context.bad_input("parse mail: " + attribution.problem());
   ExitCode code = kOk;
   for (const std::string& file : options.files) {
-    const auto bytes = read_whole(file, context.in);
-    if (!bytes) {
-      code = context.bad_input(bytes.problem());
+    std::optional<FileReport> report;
+    events::MailCutter cutter([&](std::string_view mail) {
+      report->add(events::parse_mail(mail, *rules), attribution->get());
+    });
+    const auto start = [&] { report.emplace(context.out, file); };
+    const auto use = [&](std::string_view bytes) { cutter.add(bytes); };
+    if (const auto problem = read_in_pieces(file, context.in, start, use)) {
+      code = context.bad_input(problem->reason);
       continue;
     }
-    events::MailReport all;
-    for (const std::string_view mail : events::split_mbox(*bytes)) {
-      events::MailReport report = events::parse_mail(mail, *rules);
-      all.cut = all.cut || report.cut;
-      std::move(report.results.begin(), report.results.end(), std::back_inserter(all.results));
-    }
-    context.out << to_json(file, all) << '\n';
+    cutter.finish();
+    report->finish();
   }
   return code;
 }
@@ -66,7 +80,16 @@ Run declare_parse_mail(VerbParser& parser) {
   auto options = std::make_shared<Options>();
   parser.positional("FILE", options->files, "mails, one a file; - is stdin", Need::kRequired);
   parser.option("--rules", options->rules, "bounce rules to use instead of the built-in ones");
-  parser.examples("ipmitctl parse mail Maildir/new/*");
+  parser.option("--trace-keys", options->attribution.trace_keys,
+                "key file of the milter: say of each report whether it is about mail sent here");
+  parser.option("--log", options->attribution.log,
+                "with --trace-keys: mail log, whose deliveries speak for reports without a token");
+  parser.option("--at", options->attribution.at,
+                "with --trace-keys: time to judge lifetimes by; default: now");
+  parser.examples(
+      "ipmitctl parse mail Maildir/new/*\n"
+      "ipmitctl parse mail --trace-keys /var/lib/ipmit/trace.keys --log /var/log/mail.log "
+      "bounces.mbox");
   return [options](Context& context) { return run_parse_mail(context, *options); };
 }
 

@@ -1,8 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <array>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <memory>
 #include <optional>
 #include <ostream>
@@ -10,6 +6,7 @@
 #include <vector>
 
 #include "cli/bounce_rules_file.h"
+#include "cli/input_file.h"
 #include "cli/verbs.h"
 #include "events/provider/provider_events.h"
 
@@ -20,27 +17,6 @@ struct Options {
   std::vector<std::string> files;
   std::string from, rules;
 };
-
-// False: the file cannot be read.
-bool read_file(const Context& context, const std::string& file, events::ProviderReader& reader) {
-  std::ifstream own;
-  if (file != "-") {
-    errno = 0;
-    own.open(file, std::ios::binary);
-    own.peek();  // a directory opens, but does not read
-    if (!own && !own.eof()) {
-      context.bad_input(file + ": cannot read: " + (errno != 0 ? std::strerror(errno) : "no file"));
-      return false;
-    }
-    own.clear();
-  }
-  std::istream& in = file == "-" ? context.in : own;
-  std::array<char, 64 * 1024> buffer{};
-  while (in.read(buffer.data(), buffer.size()) || in.gcount() > 0)
-    reader.add({buffer.data(), static_cast<std::size_t>(in.gcount())});
-  reader.finish();
-  return true;
-}
 
 std::string in_words(const events::ProviderReader::Counters& counters) {
   return std::to_string(counters.records) + " records, " + std::to_string(counters.bad) + " bad";
@@ -61,7 +37,11 @@ ExitCode parse_file(Context& context, const std::string& file,
     context.warn(file + ": Amazon SNS waits for somebody to open " + url);
   };
   events::ProviderReader reader(provider, rules, std::move(sinks));
-  if (!read_file(context, file, reader)) return kBadInput;
+  const auto use = [&](std::string_view bytes) { reader.add(bytes); };
+  if (const auto problem = read_in_pieces(
+          file, context.in, [] {}, use))
+    return context.bad_input(problem->reason);
+  reader.finish();
   if (reader.counters().bad == 0) return kOk;
   return context.bad_input(file + ": " + in_words(reader.counters()));
 }

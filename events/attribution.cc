@@ -5,6 +5,7 @@
 #include <utility>
 #include <variant>
 
+#include "events/bounce_address.h"
 #include "events/bounce_text.h"
 
 namespace ipmit::events {
@@ -51,6 +52,20 @@ std::string_view to_string(Attribution attribution) {
       return "unmatched";
   }
   return "unmatched";
+}
+
+std::optional<LoggedDelivery> to_logged_delivery(const DeliveryEvent& event) {
+  if (!event.joined || event.recipient.empty()) return std::nullopt;
+  LoggedDelivery out;
+  out.time = event.time;
+  out.sender.time = event.time;
+  out.sender.client = policy::IpAddress::parse(event.client_address);
+  out.sender.sasl_user = to_lower(event.sasl_user);
+  out.sender.sender_domain = domain_of(event.sender);
+  out.sender.queue_id = event.queue_id;
+  out.message_id = event.message_id;
+  out.recipient = event.recipient;
+  return out;
 }
 
 Attributor::Attributor(const common::SecretBox& box, AttributionLimits limits)

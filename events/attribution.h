@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -11,6 +12,7 @@
 
 #include "common/clock.h"
 #include "common/secret_box.h"
+#include "events/delivery_event.h"
 #include "events/mail_report.h"
 #include "events/trace_token.h"
 
@@ -23,6 +25,10 @@ struct LoggedDelivery {
   std::string message_id;    // without angle brackets; may be empty
   std::string recipient;
 };
+
+// What a delivery event of the mail log says of it; nullopt if the message's own lines were not
+// seen, so that nobody knows who sent it.
+std::optional<LoggedDelivery> to_logged_delivery(const DeliveryEvent& event);
 
 // How a report is tied to mail that this installation sent.
 enum class Attribution : std::uint8_t {

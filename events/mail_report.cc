@@ -204,11 +204,16 @@ class Reporter {
   bool is_text_bounce() const {
     const bool names_failed = mail_.headers.has("x-failed-recipients");
     if (names_failed && is_from_mail_system(mail_.headers)) return true;
-    if (!speaks_of_failure(parts_.text)) return false;
-    if (names_failed) return true;
-    const std::string return_path(trim(mail_.headers.find("return-path")));
-    return is_from_mail_system(mail_.headers) || return_path == "<>" ||
-           is_bounce_subject(decode_header(mail_.headers.find("subject")));
+    const bool subject = is_bounce_subject(decode_header(mail_.headers.find("subject")));
+    const bool system = is_from_mail_system(mail_.headers);
+    // Terse systems write a reason and an address and nothing else.
+    if (!speaks_of_failure(parts_.text)) return subject && system && names_recipient();
+    return names_failed || system || subject || trim(mail_.headers.find("return-path")) == "<>";
+  }
+
+  bool names_recipient() const {
+    const auto named = read_text_report(parts_.text);
+    return std::any_of(named.begin(), named.end(), [](const TextRecipient& to) { return to.sure; });
   }
 
   void add_text_bounces() {

@@ -212,15 +212,6 @@ std::string decoded_text(GMimePart* part, std::size_t most) {
                  to_lower(g_mime_object_get_content_type_parameter(GMIME_OBJECT(part), "charset")));
 }
 
-bool is_mbox_separator(std::string_view line) {
-  if (!line.starts_with("From ")) return false;
-  line.remove_prefix(5);
-  line = line.substr(std::min(line.find(' '), line.size()));
-  line = line.substr(std::min(line.find_first_not_of(' '), line.size()));
-  static constexpr std::string_view kDays = "Mon Tue Wed Thu Fri Sat Sun ";
-  return line.size() > 12 && kDays.find(line.substr(0, 4)) % 4 == 0;
-}
-
 std::string unfold(std::string_view raw) {
   std::string out;
   out.reserve(raw.size());
@@ -326,24 +317,6 @@ Mail read_mail(std::string_view bytes) {
   mail.report_type = to_lower(g_mime_object_get_content_type_parameter(body.get(), "report-type"));
   collect(body.get(), mail.parts);
   return mail;
-}
-
-std::vector<std::string_view> split_mbox(std::string_view bytes) {
-  std::vector<std::string_view> mails;
-  std::size_t begin = 0;
-  bool after_blank = true;
-  for (std::size_t start = 0; start < bytes.size() && mails.size() + 1 < kMaxMboxMails;) {
-    const std::size_t end = std::min(bytes.find('\n', start), bytes.size());
-    const std::string_view line = bytes.substr(start, end - start);
-    const bool separates = after_blank && is_mbox_separator(line);
-    if (start == 0 && !separates) break;
-    if (start != 0 && separates) mails.push_back(bytes.substr(begin, start - begin));
-    if (separates) begin = start;
-    after_blank = line.empty() || line == "\r";
-    start = end + 1;
-  }
-  mails.push_back(bytes.substr(begin));
-  return mails;
 }
 
 std::string decode_header(std::string_view value) {

@@ -57,11 +57,6 @@ inline constexpr std::size_t kMaxHeaderValue = 16u << 10;  // bytes kept of one 
 // one text/plain part, so that nothing gets lost in a damaged mail.
 Mail read_mail(std::string_view bytes);
 
-// The mails of a mbox file: `bytes` as a whole unless they start with a separator line ("From
-// SENDER WEEKDAY …"); at most kMaxMboxMails, the last of which holds the rest. Views into `bytes`.
-inline constexpr std::size_t kMaxMboxMails = 100000;
-std::vector<std::string_view> split_mbox(std::string_view bytes);
-
 // Encoded words to UTF-8.
 std::string decode_header(std::string_view value);
 

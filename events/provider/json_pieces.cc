@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "events/provider/json_pieces.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace ipmit::events {
@@ -15,8 +16,26 @@ bool is_blank(char c) {
 JsonPieces::JsonPieces(Piece piece, Fault fault)
     : piece_(std::move(piece)), fault_(std::move(fault)) {}
 
+// Most of a record is text: everything up to the next character that matters goes in one piece.
+std::size_t JsonPieces::add_text(std::string_view bytes) {
+  const bool plain = state_ == State::kJunk || (state_ == State::kInside && in_text_ && !escaped_);
+  if (!plain) return 0;
+  std::size_t size = 0;
+  if (state_ == State::kJunk) {
+    size = std::min(bytes.find('\n'), bytes.size());
+  } else {
+    while (size < bytes.size() && bytes[size] != '"' && bytes[size] != '\\' && bytes[size] != '\n')
+      ++size;
+    if (!silent_) text_ += bytes.substr(0, std::min(size, kMaxPiece - text_.size()));
+  }
+  return size;
+}
+
 void JsonPieces::add(std::string_view bytes) {
-  for (const char c : bytes) {
+  for (std::size_t at = 0; at < bytes.size(); ++at) {
+    at += add_text(bytes.substr(at));
+    if (at == bytes.size()) return;
+    const char c = bytes[at];
     if (state_ == State::kInside)
       add_inside(c);
     else if (state_ == State::kOutside)

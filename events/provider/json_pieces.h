@@ -35,6 +35,7 @@ class JsonPieces {
  private:
   enum class State : std::uint8_t { kOutside, kInside, kJunk };
 
+  std::size_t add_text(std::string_view bytes);
   void add_outside(char c);
   void add_inside(char c);
   void begin();

@@ -50,7 +50,7 @@ _ipmitctl() {
     'export'*) words='--help' ;;
     'migrate'*) words='--help' ;;
     'upkeep'*) words='--help' ;;
-    'parse mail'*) words='--help --rules' ;;
+    'parse mail'*) words='--at --help --log --rules --trace-keys' ;;
     'parse text'*) words='--help --rules' ;;
     'parse log'*) words='--help --lines --year --zone' ;;
     'parse provider'*) words='--from --help --rules' ;;

@@ -76,14 +76,5 @@ TEST(ReadMail, ManyNestedMessagesAndNulsAreHarmless) {
   EXPECT_TRUE(read_mail("\n").headers.empty());
 }
 
-TEST(SplitMbox, SplitsOnlyFilesThatStartAsOne) {
-  const std::string two = "From a Mon x x x 2026\nS: 1\n\nx\n\nFrom b Tue Nov 24 2026\nS: 2\n";
-  ASSERT_EQ(split_mbox(two).size(), 2U);
-  EXPECT_EQ(split_mbox(two)[1], "From b Tue Nov 24 2026\nS: 2\n");
-  EXPECT_EQ(split_mbox("S: 1\n\nFrom b Tue Nov 24 2026\n").size(), 1U);
-  EXPECT_EQ(split_mbox("From a Mon x x x 2026\nS: 1\n\nFrom here on\n").size(), 1U);
-  EXPECT_EQ(split_mbox("").size(), 1U);
-}
-
 }  // namespace
 }  // namespace ipmit::events
