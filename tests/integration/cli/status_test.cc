@@ -107,12 +107,18 @@ TEST_F(FleetStatus, WaitReturnsWhenEveryMilterEnforcesTheChange) {
 }
 
 TEST_F(FleetStatus, WaitNamesWhoDoesNotEnforceIt) {
+  // Both have said which revision they hold.
+  ASSERT_EQ(fleet_
+                ->ctl({"add", "-n", "w/0", "-t", "domain:w0.example", "-a", "reject", "-r", "t",
+                       "--wait=20s"})
+                .status,
+            0);
   fleet_->milter(0).process().signal(SIGSTOP);
   const auto pid = [&](std::size_t i) {
     return "/" + std::to_string(fleet_->milter(i).process().pid()) + " has revision ";
   };
   const CommandResult result = fleet_->ctl(
-      {"add", "-n", "w/1", "-t", "domain:w1.example", "-a", "reject", "-r", "t", "--wait=600ms"});
+      {"add", "-n", "w/1", "-t", "domain:w1.example", "-a", "reject", "-r", "t", "--wait=1500ms"});
   EXPECT_EQ(result.status, 1);
   EXPECT_THAT(result.output,
               AllOf(HasSubstr("stored, but not enforced everywhere after "), HasSubstr(pid(0)),
