@@ -129,7 +129,11 @@ TEST_F(Robustness, ManySessionsLeaveNothingBehind) {
   const std::size_t memory = daemon_->resident_kib();
   burst();
   EXPECT_TRUE(descriptors_back_to(descriptors));
+#ifdef __SANITIZE_ADDRESS__
+  static_cast<void>(memory);  // AddressSanitizer keeps what is freed for a while
+#else
   EXPECT_LE(daemon_->resident_kib(), memory + memory / 10);
+#endif
   EXPECT_TRUE(wait_until([&] { return daemon_->metric("ipmit_milter_messages_open") <= 0; }));
 }
 

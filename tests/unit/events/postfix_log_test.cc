@@ -95,7 +95,8 @@ TEST(PostfixLog, ReadsEveryRecipient) {
       {"to=<>,", "", ""},
   };
   for (const Row& row : rows) {
-    const LogRecord record = parse_log_line(std::string(kHead) + "0F5383D: " + row.written + kTail);
+    const std::string line = std::string(kHead) + "0F5383D: " + row.written + kTail;
+    const LogRecord record = parse_log_line(line);
     EXPECT_EQ(record.kind, LogKind::kDelivery) << row.written;
     EXPECT_EQ(std::string(record.recipient), row.recipient) << row.written;
     EXPECT_EQ(record.orig_to, row.orig_to) << row.written;
