@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cerrno>
 #include <charconv>
-#include <cstring>
 #include <iostream>
 #include <memory>
 
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/input_file.h"
 #include "cli/verbs.h"
-#include "common/error.h"
 #include "events/log_pipeline.h"
 
 namespace ipmit::cli {
@@ -22,20 +20,6 @@ struct Options {
 };
 
 constexpr std::size_t kFlushBytes = 256 * 1024;
-
-// Standard input by its descriptor, without the copies of a stream, and as soon as a line is there.
-std::size_t read_input(std::istream& in, char* buffer, std::size_t size) {
-  if (&in != &std::cin) {
-    in.read(buffer, static_cast<std::streamsize>(size));
-    return static_cast<std::size_t>(in.gcount());
-  }
-  for (;;) {
-    const ssize_t got = ::read(STDIN_FILENO, buffer, size);
-    if (got >= 0) return static_cast<std::size_t>(got);
-    if (errno != EINTR)
-      throw common::PermanentError(std::string("standard input: ") + std::strerror(errno));
-  }
-}
 
 // When the log was last written: a file says it, a pipe is live.
 TimePoint input_time(const Context& context) {

@@ -52,7 +52,7 @@ class FileReport {
 };
 
 ExitCode run_parse_mail(Context& context, const Options& options) {
-  const auto rules = load_bounce_rules(options.rules, context.in);
+  const auto rules = open_bounce_rules(options.rules, context);
   if (!rules) return context.bad_input(rules.problem());
   const auto attribution = ReportAttribution::open(options.attribution, context);
   if (!attribution) return context.bad_input("parse mail: " + attribution.problem());
@@ -60,14 +60,15 @@ ExitCode run_parse_mail(Context& context, const Options& options) {
   for (const std::string& file : options.files) {
     std::optional<FileReport> report;
     events::MailCutter cutter([&](std::string_view mail) {
-      report->add(events::parse_mail(mail, *rules), attribution->get());
+      report->add(events::parse_mail(mail, *(*rules)->rules()), attribution->get());
     });
-    const auto start = [&] { report.emplace(context.out, file); };
-    const auto use = [&](std::string_view bytes) { cutter.add(bytes); };
-    if (const auto problem = read_in_pieces(file, context.in, start, use)) {
+    PieceReader reader;
+    reader.start = [&] { report.emplace(context.out, file); };
+    reader.use = [&](std::string_view bytes) { cutter.add(bytes); };
+    reader.idle = [&] { context.out.flush(); };
+    if (const auto problem = read_in_pieces(file, context.in, reader))
       code = context.bad_input(problem->reason);
-      continue;
-    }
+    if (!report) continue;
     cutter.finish();
     report->finish();
   }

@@ -24,7 +24,7 @@ std::string in_words(const events::ProviderReader::Counters& counters) {
 
 // Prints the events of one file; a bad record is told and passed over.
 ExitCode parse_file(Context& context, const std::string& file,
-                    std::optional<events::Provider> provider, const events::BounceRules& rules) {
+                    std::optional<events::Provider> provider, events::RulesFile& rules) {
   std::string line;
   events::ProviderReader::Sinks sinks;
   sinks.event = [&](const events::ProviderRecord& record) {
@@ -36,10 +36,17 @@ ExitCode parse_file(Context& context, const std::string& file,
   sinks.confirmation = [&](const std::string& url) {
     context.warn(file + ": Amazon SNS waits for somebody to open " + url);
   };
-  events::ProviderReader reader(provider, rules, std::move(sinks));
-  const auto use = [&](std::string_view bytes) { reader.add(bytes); };
-  if (const auto problem = read_in_pieces(
-          file, context.in, [] {}, use))
+  auto current = rules.rules();
+  events::ProviderReader reader(provider, *current, std::move(sinks));
+  PieceReader pieces;
+  pieces.use = [&](std::string_view bytes) {
+    auto next = rules.rules();
+    reader.use(*next);
+    current = std::move(next);
+    reader.add(bytes);
+  };
+  pieces.idle = [&] { context.out.flush(); };
+  if (const auto problem = read_in_pieces(file, context.in, pieces))
     return context.bad_input(problem->reason);
   reader.finish();
   if (reader.counters().bad == 0) return kOk;
@@ -56,12 +63,12 @@ ExitCode run_parse_provider(Context& context, const Options& options) {
           "kumomta or ipmit, has \"" +
           options.from + "\"");
   }
-  const auto rules = load_bounce_rules(options.rules, context.in);
+  const auto rules = open_bounce_rules(options.rules, context);
   if (!rules) return context.bad_input(rules.problem());
   ExitCode code = kOk;
   const std::vector<std::string> standard_input = {"-"};
   for (const std::string& file : options.files.empty() ? standard_input : options.files)
-    if (parse_file(context, file, provider, *rules) != kOk) code = kBadInput;
+    if (parse_file(context, file, provider, **rules) != kOk) code = kBadInput;
   return code;
 }
 

@@ -42,13 +42,13 @@ void print_verdict(Context& context, const std::string& text, const events::Text
 
 // Texts of the command line, or the lines of standard input.
 ExitCode run_parse_text(Context& context, const Options& options) {
-  const auto rules = load_bounce_rules(options.rules, context.in);
+  const auto rules = open_bounce_rules(options.rules, context);
   if (!rules) return context.bad_input(rules.problem());
   for (const std::string& text : options.texts)
-    print_verdict(context, text, events::parse_text(text, *rules));
+    print_verdict(context, text, events::parse_text(text, *(*rules)->rules()));
   if (!options.texts.empty()) return kOk;
   for (std::string line; std::getline(context.in, line);)
-    print_verdict(context, line, events::parse_text(line, *rules));
+    print_verdict(context, line, events::parse_text(line, *(*rules)->rules()));
   return kOk;
 }
 

@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "cli/add_options.h"
+#include "cli/bounce_rules_file.h"
 #include "cli/records.h"
 #include "cli/target_match.h"
 #include "cli/verbs.h"
@@ -21,10 +22,19 @@ struct Verdict {
   std::vector<std::string> problems;  // empty: good
 };
 
+std::string_view name_of(std::string_view file) {
+  return file.substr(file.rfind('/') + 1);
+}
+
+// Bounce rules have the one key "rules", which no settings and no record have.
+bool are_bounce_rules(const std::string& file, const std::vector<conf::YamlNode>& documents) {
+  if (name_of(file) == "bounce_rules.yaml") return true;
+  return documents.size() == 1 && documents.front().find("rules") != nullptr;
+}
+
 // A settings file has a key of ipmit.yaml at its top; anything else is meant to hold mitigations.
 bool is_settings(const std::string& file, const std::vector<conf::YamlNode>& documents) {
-  const auto slash = file.rfind('/');
-  if (file.substr(slash == std::string::npos ? 0 : slash + 1) == "ipmit.yaml") return true;
+  if (name_of(file) == "ipmit.yaml") return true;
   if (documents.size() != 1) return false;
   conf::Settings defaults;
   const auto keys = conf::setting_keys(defaults);
@@ -62,6 +72,12 @@ bool ends_with(const std::string& text, std::string_view ending) {
          text.compare(text.size() - ending.size(), ending.size(), ending) == 0;
 }
 
+Verdict judge_bounce_rules(const std::string& text, const std::string& file) {
+  const auto rules = compile_bounce_rules(text, file);
+  if (!rules) return {"bounce rules", {rules.problem()}};
+  return {count_words(rules->size(), "bounce rule"), {}};
+}
+
 Verdict judge(const std::string& file, std::istream& standard_input) {
   const auto text = read_whole(file, standard_input);
   if (!text) return {"", {text.problem()}};
@@ -76,6 +92,7 @@ Verdict judge(const std::string& file, std::istream& standard_input) {
     if (!settings) return {"settings", {settings.problem()}};
     return {"settings", {}};
   }
+  if (are_bounce_rules(file, *documents)) return judge_bounce_rules(*text, file);
   return judge_records(to_records(*documents, file, ""), file);
 }
 
@@ -108,9 +125,11 @@ ExitCode run_validate(Context& context, const std::vector<std::string>& files) {
 
 Run declare_validate(VerbParser& parser) {
   auto files = std::make_shared<std::vector<std::string>>();
-  parser.positional("FILE", *files,
-                    "ipmit.yaml, or mitigations and exemptions as YAML, JSON or .jsonl; - is stdin",
-                    Need::kRequired);
+  parser.positional(
+      "FILE", *files,
+      "ipmit.yaml, bounce rules, or mitigations and exemptions as YAML, JSON or .jsonl; - "
+      "is stdin",
+      Need::kRequired);
   return [files](Context& context) { return run_validate(context, *files); };
 }
 

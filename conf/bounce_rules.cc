@@ -93,6 +93,7 @@ Refusal read_document(const YamlNode& document, std::vector<BounceRule>& rules) 
   const YamlNode* list = document.find("rules");
   if (list == nullptr || list->kind != YamlNode::Kind::kList || document.members.size() != 1)
     return Refused{document.line, "wants one key \"rules\" with a list"};
+  if (list->items.empty()) return Refused{list->line, "no rules in it"};
   for (const YamlNode& node : list->items)
     if (auto refused = read_rule(node, rules)) return refused;
   return std::nullopt;

@@ -11,7 +11,8 @@ namespace ipmit::conf {
 
 // Rules in the form of conf/bounce_rules.yaml (docs/bounce-rules.md). `name` is the file's, for
 // messages. Problem: "NAME:LINE: reason" for anything that is not YAML, unknown keys, classes and
-// stages, values of the wrong kind. events/bounce_rules.h checks the contents and compiles them.
+// stages, values of the wrong kind, an empty list. events/bounce_rules.h checks the contents and
+// compiles them.
 common::Result<std::vector<policy::BounceRule>> parse_bounce_rules(std::string_view text,
                                                                    std::string_view name);
 

@@ -231,8 +231,7 @@ common::Result<BounceRules> BounceRules::compile(std::vector<BounceRule> rules) 
     auto problem = rule_problem(rule);
     if (!problem && !ids.insert(rule.id).second) problem = "the id is taken by an earlier rule";
     if (problem)
-      return common::Problem{"line " + std::to_string(rule.line) + ", rule " + rule.id + ": " +
-                             *problem};
+      return common::Problem{std::to_string(rule.line) + ": rule " + rule.id + ": " + *problem};
   }
   auto compiled = std::make_unique<Compiled>();
   compiled->rules = std::move(rules);

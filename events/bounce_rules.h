@@ -35,9 +35,9 @@ struct BounceVerdict {
 // and looks at kMaxDiagnostic bytes of each text.
 class BounceRules {
  public:
-  // Problem: "line 12, rule gmail-rate: reason" for an id that is empty or taken, a rule without
-  // conditions, text that could never match (upper case, double blanks, a code in front), patterns
-  // that are not codes.
+  // Problem: "12: rule gmail-rate: reason", 12 being the line, for an id that is empty or taken, a
+  // rule without conditions, text that could never match (upper case, double blanks, a code in
+  // front), patterns that are not codes.
   static common::Result<BounceRules> compile(std::vector<policy::BounceRule> rules);
 
   BounceRules(BounceRules&&) noexcept;

@@ -89,7 +89,7 @@ std::optional<Provider> parse_provider(std::string_view name) {
 ProviderReader::ProviderReader(std::optional<Provider> provider, const BounceRules& rules,
                                Sinks sinks)
     : provider_(provider),
-      rules_(rules),
+      rules_(&rules),
       sinks_(std::move(sinks)),
       pieces_([this](std::string_view text, std::uint64_t line) { read_piece(text, line); },
               [this](std::uint64_t line, std::string_view reason) {
@@ -114,11 +114,11 @@ void ProviderReader::read_piece(std::string_view text, std::uint64_t line) {
   std::vector<ProviderRecord> records;
   ProviderOutcomes out;
   if (*provider == Provider::kIpmit) {
-    records.push_back(to_record(read_ipmit(record), rules_));
+    records.push_back(to_record(read_ipmit(record), *rules_));
   } else {
     read_outcomes(*provider, record, out);
     for (const ProviderOutcome& outcome : out.outcomes)
-      records.push_back(to_record(*provider, outcome, rules_));
+      records.push_back(to_record(*provider, outcome, *rules_));
   }
   if (problem) return fault(line, *problem);
   if (out.confirm_url) {

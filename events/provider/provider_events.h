@@ -37,7 +37,7 @@ void append_json(std::string& out, const ProviderRecord& record);
 // whoever received the request.
 //
 // Memory is bounded by JsonPieces and kMaxRecipients. One thread at a time. Does not block; throws
-// nothing but std::bad_alloc. `rules` must outlive this.
+// nothing but std::bad_alloc. `rules` must outlive this, or until use() gives others.
 class ProviderReader {
  public:
   struct Counters {
@@ -58,6 +58,7 @@ class ProviderReader {
   // `provider` unset: told by the form of each record.
   ProviderReader(std::optional<Provider> provider, const BounceRules& rules, Sinks sinks);
 
+  void use(const BounceRules& rules) { rules_ = &rules; }
   void add(std::string_view bytes) { pieces_.add(bytes); }
   void finish() { pieces_.finish(); }
 
@@ -68,7 +69,7 @@ class ProviderReader {
   void fault(std::uint64_t line, std::string_view reason);
 
   std::optional<Provider> provider_;
-  const BounceRules& rules_;
+  const BounceRules* rules_;
   Sinks sinks_;
   JsonPieces pieces_;
   Counters counters_;

@@ -105,6 +105,22 @@ TEST(Validate, NamesFileAndLine) {
       {"good settings", "s.yaml", "log: {level: warn}\n", "", "good, settings\n"},
       {"bad settings", "s.yaml", "log: {level: loud}\n",
        ":1: log.level: wants one of debug, info, warn, error, has \"loud\"", ""},
+      {"good bounce rules", "r.yaml", "rules:\n- {id: a, class: soft, text: busy}\n", "",
+       "good, 1 bounce rule\n"},
+      {"bounce rules with an unknown class", "r.yaml",
+       "rules:\n- id: a\n  class: sotf\n  text: busy\n", ":3: \"sotf\" is not a class\n", ""},
+      {"bounce rules with an unknown key", "r.yaml",
+       "rules:\n- id: a\n  class: soft\n  txt: busy\n", ":4: unknown key \"txt\"\n", ""},
+      {"a bounce rule that could never match", "r.yaml",
+       "rules:\n- {id: a, class: soft, text: busy}\n- {id: b, class: soft, text: Busy}\n",
+       ":3: rule b: text \"Busy\" is not lower case\n", ""},
+      {"two bounce rules of one name", "r.yaml",
+       "rules:\n- {id: a, class: soft, text: busy}\n- {id: a, class: soft, text: full}\n",
+       ":3: rule a: the id is taken by an earlier rule\n", ""},
+      {"no bounce rules", "r.yaml", "rules: []\n", ":1: no rules in it\n", ""},
+      {"bounce rules that are no YAML", "r.yaml", "rules:\n- id: [a\n", ":", ""},
+      {"bounce rules by their name", "bounce_rules.yaml", "rulez: []\n",
+       ":1: wants one key \"rules\" with a list\n", ""},
       {"settings by their name", "ipmit.yaml", "lgo: {}\n", ":1: lgo: unknown key", ""},
   };
   for (const Row& row : rows) {
@@ -121,6 +137,20 @@ TEST(Validate, NamesFileAndLine) {
       EXPECT_EQ(result.err.rfind(path + row.problem, 0), 0U) << row.name << ": " << result.err;
     }
   }
+}
+
+TEST(Validate, TellsOfABadBounceRuleOnce) {
+  Shell shell;
+  shell.write("r.yaml", "rules:\n- {id: a, class: soft, status: 5.1}\n- {id: b}\n");
+  const auto result = shell.run({"validate", shell.path("r.yaml")});
+  EXPECT_EQ(result.code, kBadInput);
+  EXPECT_EQ(result.err, shell.path("r.yaml") + ":3: rule b has no class\n");
+}
+
+TEST(Validate, FindsTheShippedBounceRulesGood) {
+  const auto result =
+      Shell().run({"validate", std::string(IPMIT_SOURCE_DIR) + "/conf/bounce_rules.yaml"});
+  EXPECT_EQ(result.code, kOk) << result.err;
 }
 
 TEST(Validate, ChecksEveryFileAndSpeaksJson) {

@@ -146,7 +146,7 @@ TEST(BounceRules, RefusesRulesThatCouldNeverMatchAndSaysWhere) {
     return result.ok() ? std::string() : result.problem();
   };
   BounceRule bad = rule("r", BounceClass::kSoft);
-  EXPECT_EQ(problem_of(bad), "line 7, rule r: no condition");
+  EXPECT_EQ(problem_of(bad), "7: rule r: no condition");
   bad.text = {"Upper"};
   EXPECT_NE(problem_of(bad).find("not lower case"), std::string::npos);
   bad.text = {"two  blanks"};
