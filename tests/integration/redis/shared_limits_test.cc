@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rate limits shared by ipmit-milter programs, asked as Postfix asks them: exact whatever their
 // clocks say, and whatever becomes of one of them.
+#include <algorithm>
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -64,9 +66,14 @@ class Milter {
   std::unique_ptr<MilterDaemon> daemon_;
 };
 
-// A whole message: true if it was taken.
-bool send_message(MilterClient& client, std::string_view sender) {
+// A whole message: true if it was taken. `charged`: when it was asked for and when answered.
+struct Asked {
+  Steady::time_point sent, answered;
+};
+bool send_message(MilterClient& client, std::string_view sender, Asked* charged = nullptr) {
+  const auto sent = Steady::now();
   const auto mail = client.mail(sender);
+  if (charged != nullptr) *charged = {sent, Steady::now()};
   if (mail.command == 'y') {
     client.abort();
     return false;
@@ -100,11 +107,43 @@ class SharedLimits : public testing::Test {
       milters_.push_back(std::make_unique<Milter>(redis_, seconds(shift)));
     for (const auto& milter : milters_) ASSERT_TRUE(milter->is_ready()) << milter->daemon().log();
   }
+  // Each program asked at the same time, `tries` times; how many were taken.
+  int passed_by_all(std::string_view client, int tries) {
+    std::atomic<int> taken{0};
+    {
+      std::vector<std::jthread> clients;
+      for (const auto& milter : milters_)
+        clients.emplace_back(
+            [&] { taken += passed(*milter, client, "<a@limited.example>", tries); });
+    }
+    return taken;
+  }
   std::string budgets() const { return redis_.cli({"KEYS", "ipmit:limit:*"}); }
 
   const TempRedis redis_;
   std::vector<std::unique_ptr<Milter>> milters_;
 };
+
+double seconds_between(Steady::time_point begin, Steady::time_point end) {
+  return std::chrono::duration<double>(end - begin).count();
+}
+
+// How many messages more than `burst` and `rate` a second were taken in the worst of all windows.
+// A message counts for a window only if it was asked for and answered inside, so no delay between
+// Redis and here can make a good limit look bad. `taken` by time of answer.
+double worst_excess(const std::vector<Asked>& taken, double burst, double rate) {
+  double worst = -burst;
+  for (const Asked& first : taken) {
+    int inside = 0;
+    for (const Asked& message : taken) {
+      if (message.sent < first.sent) continue;
+      ++inside;
+      const double due = burst + rate * seconds_between(first.sent, message.answered);
+      worst = std::max(worst, inside - due);
+    }
+  }
+  return worst;
+}
 
 // The clocks of each two are 5 s or more apart.
 TEST_F(SharedLimits, FiveProgramsShareAHundredPerTenSeconds) {
@@ -116,57 +155,64 @@ TEST_F(SharedLimits, FiveProgramsShareAHundredPerTenSeconds) {
   ASSERT_TRUE(its_clock) << line;
   EXPECT_GT(*its_clock - common::now(), seconds(0)) << "the shift does not work";
 
-  std::atomic<int> taken{0}, tried{0};
+  constexpr double kBurst = 100, kRate = 10;
+  std::atomic<int> tried{0};
+  std::mutex mutex;
+  std::vector<Asked> taken;
   const auto begin = Steady::now();
-  const auto end = begin + seconds(4);
+  const auto end = begin + seconds(21);
   {
     std::vector<std::jthread> clients;
     for (std::size_t i = 0; i < 10; ++i)
       clients.emplace_back([&, i] {
         MilterClient session = milters_[i % 5]->session();
+        Asked message;
         while (Steady::now() < end) {
           ++tried;
-          if (send_message(session, "<a@limited.example>")) ++taken;
+          if (!send_message(session, "<a@limited.example>", &message)) continue;
+          const std::lock_guard lock(mutex);
+          taken.push_back(message);
         }
       });
   }
-  const std::chrono::duration<double> took = Steady::now() - begin;
+  std::sort(taken.begin(), taken.end(),
+            [](const Asked& a, const Asked& b) { return a.answered < b.answered; });
+  const auto most = static_cast<double>(taken.size());
+  const double took = seconds_between(begin, Steady::now());
   for (const auto& milter : milters_) EXPECT_TRUE(milter->asked_nobody_else());
-  EXPECT_GT(tried, 400) << "no load at all";
-  EXPECT_LE(taken, 100 + static_cast<int>(took.count() * 10) + 1) << "limit and burst";
-  EXPECT_GE(taken, static_cast<int>((100 + 4 * 10) * 0.99));
-  std::printf("%d of %d messages taken in %.2f s\n", taken.load(), tried.load(), took.count());
+  EXPECT_GT(tried, 2'000) << "no load at all";
+  const double excess = worst_excess(taken, kBurst, kRate);
+  // Half of one, for clocks that are slewed: ours measures, the one of Redis counts.
+  EXPECT_LT(excess, 0.5) << "limit and burst, in every window";
+  // Until the last possible try; what comes later is due to nobody.
+  EXPECT_GE(most, (kBurst + kRate * seconds_between(begin, end)) * 0.99);
+  std::printf("%.0f of %d messages taken in %.2f s, at most %.1f more than due in a window\n", most,
+              tried.load(), took, excess);
 }
 
 TEST_F(SharedLimits, TwoLimitsOnOneKeyAreTwo) {
-  publish({limited("mail/wide", "domain:limited.example", 12, hours(1)),
-           limited("mail/narrow", "domain:limited.example", 4, hours(2))});
-  start({-5, 5});
-  int taken = 0;
+  publish({limited("mail/wide", "domain:limited.example", 60, hours(1)),
+           limited("mail/narrow", "domain:limited.example", 20, hours(2))});
+  start({-10, -5, 0, 5, 10});
+  EXPECT_EQ(passed_by_all("198.51.100.7", 12), 20) << "both are charged, the narrow one decides";
+  publish({limited("mail/wide", "domain:limited.example", 60, hours(1))});
+  int taken = 20;
   for (const auto& milter : milters_)
-    taken += passed(*milter, "198.51.100.7", "<a@limited.example>", 6);
-  EXPECT_EQ(taken, 4) << "both are charged, the narrow one decides";
-  publish({limited("mail/wide", "domain:limited.example", 12, hours(1))});
-  EXPECT_TRUE(wait_until([&] {
-    return passed(*milters_[0], "198.51.100.7", "<a@limited.example>", 1) == 1;
-  })) << "the narrow one is gone";
-  for (const auto& milter : milters_)
-    taken += passed(*milter, "198.51.100.7", "<a@limited.example>", 20);
-  EXPECT_EQ(taken + 1, 12) << "what the narrow one refused was not charged to the wide one";
+    EXPECT_TRUE(wait_until([&] {
+      const int more = passed(*milter, "198.51.100.7", "<a@limited.example>", 1);
+      taken += more;
+      return more == 1;
+    })) << "the narrow one is gone";
+  taken += passed_by_all("198.51.100.7", 30);
+  EXPECT_EQ(taken, 60) << "what the narrow one refused was not charged to the wide one";
 }
 
 TEST_F(SharedLimits, ARefusedMessageChargesNothing) {
-  publish({limited("mail/domain", "domain:limited.example", 30, hours(1)),
-           limited("mail/client", "198.51.100.7", 4, hours(1))});
-  start({-5, 5});
-  int taken = 0;
-  for (const auto& milter : milters_)
-    taken += passed(*milter, "198.51.100.7", "<a@limited.example>", 20);
-  EXPECT_EQ(taken, 4);
-  taken = 0;
-  for (const auto& milter : milters_)
-    taken += passed(*milter, "198.51.100.8", "<a@limited.example>", 20);
-  EXPECT_EQ(taken, 26);
+  publish({limited("mail/domain", "domain:limited.example", 90, hours(1)),
+           limited("mail/client", "198.51.100.7", 30, hours(1))});
+  start({-10, -5, 0, 5, 10});
+  EXPECT_EQ(passed_by_all("198.51.100.7", 60), 30);
+  EXPECT_EQ(passed_by_all("198.51.100.8", 60), 60);
 }
 
 // Killed while its messages are charged and not yet taken: nobody gives those charges back.
