@@ -88,7 +88,7 @@ HitRecorder::Sink DecisionState::hit_sink() {
     return [url = settings_.store,
             store = std::shared_ptr<schema::Store>()](const auto& hits) mutable {
       if (!store) store = schema::open_store(url, true);
-      store->add_hits(hits);
+      store->add_hits(hits, {});
     };
   }
   const auto hits_in_redis = std::make_shared<schema::RedisHits>(redis_options(settings_));

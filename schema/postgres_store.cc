@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "schema/json_rows.h"
 #include "schema/postgres_columns.h"
 #include "schema/postgres_migrate.h"
 #include "schema/sql_row.h"
@@ -174,18 +175,17 @@ bool PostgresStore::remove_exemption(const Target& target, const ChangeNote& not
   return deleted.affected() > 0;
 }
 
-void PostgresStore::add_hits(const std::vector<Hit>& hits) {
-  // In one order, so that two who add at once wait for each other and do not deadlock.
-  std::vector<Hit> sorted = hits;
-  std::sort(sorted.begin(), sorted.end(), [](auto& a, auto& b) { return a.name < b.name; });
+bool PostgresStore::add_hits(const std::vector<Hit>& hits, std::string_view batch) {
+  const std::string rows = to_json_rows(hits, [](common::JsonObjectText& json, const Hit& hit) {
+    json.always_text("name", hit.name);
+    json.number("count", hit.count);
+    json.always_text("last", common::to_rfc3339(hit.last));
+  });
   PostgresTransaction transaction(connection_, Kind::kWrite);
-  for (const Hit& hit : sorted)
-    transaction.query(
-        "INSERT INTO ipmit.hits AS h (mitigation, count, last) SELECT name, $2::bigint, "
-        "$3::timestamptz FROM ipmit.mitigations WHERE name = $1 ON CONFLICT (mitigation) DO UPDATE "
-        "SET count = h.count + excluded.count, last = greatest(h.last, excluded.last)",
-        hit.name, hit.count, hit.last);
+  const auto added = transaction.query("SELECT ipmit.add_hits($1, $2::timestamptz, $3::json)::int",
+                                       batch, common::now(), rows);
   transaction.commit();
+  return added[0].number(0) == 1;
 }
 
 }  // namespace ipmit::schema

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 
+#include "schema/random_id.h"
 #include "schema/redis_keys.h"
 #include "schema/redis_scripts.h"
 
@@ -46,17 +47,22 @@ void RedisHits::add(const std::vector<Store::Hit>& hits) {
   }
 }
 
-std::vector<Store::Hit> RedisHits::take() {
+RedisHits::Batch RedisHits::take() {
   const std::string_view keys[] = {redis_key::kHits, redis_key::kHitTimes, redis_key::kTakenHits,
-                                   redis_key::kTakenHitTimes};
-  const RedisReply reply = connection_.run(kHitsTakeScript, keys, {});
-  std::vector<Store::Hit> hits;
-  for (auto& [name, hit] : to_hits(reply[0], reply[1])) hits.push_back(std::move(hit));
-  return hits;
+                                   redis_key::kTakenHitTimes, redis_key::kTakenBatch};
+  const std::string name = random_id();
+  const std::string_view arguments[] = {name, kLifetimeMs};
+  const RedisReply reply = connection_.run(kHitsTakeScript, keys, arguments);
+  Batch batch{std::string(reply[0].text()), {}};
+  for (auto& [rule, hit] : to_hits(reply[1], reply[2])) batch.hits.push_back(std::move(hit));
+  return batch;
 }
 
-void RedisHits::forget_taken() {
-  connection_.command({"DEL", redis_key::kTakenHits, redis_key::kTakenHitTimes});
+void RedisHits::forget(const std::string& batch) {
+  const std::string_view keys[] = {redis_key::kTakenHits, redis_key::kTakenHitTimes,
+                                   redis_key::kTakenBatch};
+  const std::string_view arguments[] = {batch};
+  connection_.run(kHitsForgetScript, keys, arguments);
 }
 
 }  // namespace ipmit::schema

@@ -20,6 +20,7 @@ inline constexpr std::string_view kHits = "ipmit:hits";                      // 
 inline constexpr std::string_view kHitTimes = "ipmit:hits:last";             // hash: name -> ms
 inline constexpr std::string_view kTakenHits = "ipmit:hits:taken";           // on their way to the
 inline constexpr std::string_view kTakenHitTimes = "ipmit:hits:taken:last";  // store
+inline constexpr std::string_view kTakenBatch = "ipmit:hits:taken:batch";    // string: their name
 
 inline constexpr std::string_view kMitigationPrefix = "ipmit:mitigation:";  // + name: hash
 inline constexpr std::string_view kExemptionPrefix = "ipmit:exemption:";    // + target: hash

@@ -2,12 +2,11 @@
 #include "schema/redis_publisher.h"
 
 #include <algorithm>
-#include <cstdio>
-#include <random>
 #include <set>
 #include <unordered_map>
 
 #include "common/error.h"
+#include "schema/random_id.h"
 #include "schema/redis_keys.h"
 #include "schema/redis_record.h"
 #include "schema/redis_scripts.h"
@@ -24,14 +23,6 @@ constexpr std::size_t kPage = 2'000;
 constexpr std::size_t kMostOperations = 500;  // a batch holds up the other clients of Redis
 constexpr std::size_t kMostWords = 50'000;
 constexpr std::chrono::hours kKeep{24};  // as in publish.lua
-
-std::string new_epoch() {
-  std::random_device random;
-  char text[17];
-  std::snprintf(text, sizeof text, "%08x%08x", static_cast<unsigned>(random()),
-                static_cast<unsigned>(random()));
-  return text;
-}
 
 std::uint64_t to_unsigned(RedisValue value) {
   return static_cast<std::uint64_t>(std::max<std::int64_t>(value.integer(), 0));
@@ -347,7 +338,7 @@ void RedisPublisher::repair(const Differences& differences, const Status& at,
   });
   each(puts, [&](const auto& put) { std::visit([&](const auto* r) { batch.put(*r); }, put); });
   if (report.new_epoch) {
-    report.epoch = new_epoch();
+    report.epoch = random_id();
     batch.epoch(report.epoch, revision);
   } else if (at.revision < revision) {
     batch.advance(revision);

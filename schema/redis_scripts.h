@@ -13,5 +13,6 @@ extern const RedisScript kGcraRefundScript;
 extern const RedisScript kAnnounceScript;
 extern const RedisScript kHitsAddScript;
 extern const RedisScript kHitsTakeScript;
+extern const RedisScript kHitsForgetScript;
 
 }  // namespace ipmit::schema

@@ -25,7 +25,7 @@ constexpr KeyType kTypes[] = {
     {redis_key::kEpoch, "string"},          {redis_key::kRevision, "string"},
     {redis_key::kChanges, "stream"},        {redis_key::kHits, "hash"},
     {redis_key::kHitTimes, "hash"},         {redis_key::kTakenHits, "hash"},
-    {redis_key::kTakenHitTimes, "hash"},
+    {redis_key::kTakenHitTimes, "hash"},    {redis_key::kTakenBatch, "string"},
 };
 
 // Empty: not a key of this page.

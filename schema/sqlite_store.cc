@@ -203,14 +203,24 @@ bool SqliteStore::remove_exemption(const Target& target, const ChangeNote& note,
   return true;
 }
 
-void SqliteStore::add_hits(const std::vector<Hit>& hits) {
+bool SqliteStore::add_hits(const std::vector<Hit>& hits, std::string_view batch) {
   SqliteTransaction transaction(database(), Kind::kWrite);
+  if (!batch.empty()) {
+    auto note = connection_->prepare(
+        "INSERT INTO statistics_batches VALUES (?1, ?2) ON CONFLICT (batch) DO NOTHING RETURNING "
+        "1");
+    bool is_new = false;
+    const std::string name = "hits " + std::string(batch);
+    for (note.with(name, common::now()); note.next();) is_new = true;
+    if (!is_new) return false;
+  }
   auto add = connection_->prepare(
       "INSERT INTO hits SELECT id, ?2, ?3 FROM mitigations WHERE name = ?1 "
       "ON CONFLICT (mitigation) DO UPDATE SET count = count + excluded.count, "
       "last_ms = max(last_ms, excluded.last_ms)");
   for (const Hit& hit : hits) add.with(hit.name, hit.count, hit.last).run();
   transaction.commit();
+  return true;
 }
 
 }  // namespace ipmit::schema

@@ -121,14 +121,15 @@ class Store : public MitigationSource {
   virtual std::optional<std::vector<Change>> changes_since(std::uint64_t revision,
                                                            std::size_t most) = 0;
 
-  // Adds to the hits of a mitigation; not a change: no revision, no audit. Names unknown are
-  // ignored.
+  // Adds to the hits of mitigations; not a change: no revision, no audit. Names unknown are
+  // ignored. A batch with a name counts once, however often it comes within a week; false: it was
+  // there already, and nothing was added. Empty: it has none, and always counts.
   struct Hit {
     std::string name;
     std::uint64_t count = 0;
     TimePoint last{};
   };
-  virtual void add_hits(const std::vector<Hit>& hits) = 0;
+  virtual bool add_hits(const std::vector<Hit>& hits, std::string_view batch) = 0;
   virtual std::vector<Hit> hits(const std::vector<std::string>& names) = 0;
 };
 

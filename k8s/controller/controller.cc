@@ -118,24 +118,25 @@ void Controller::expire(schema::Store& store, TimePoint now) {
   log_event(LogLevel::kInfo, "mitigations_expired", {{"count", ended}});
 }
 
-// The cache's errors are Projection's to report; hits wait there for the next time.
+// The cache's errors are Projection's to report; hits wait there for the next time. Whatever fails
+// or ends in between is repeated, and the store adds a batch it has had no second time.
 void Controller::fold_hits(schema::Store& store) {
   if (Steady::now() < fold_at_) return;
   fold_at_ = Steady::now() + options_.fold_every;
-  std::vector<schema::Store::Hit> taken;
+  schema::RedisHits::Batch taken;
   try {
     taken = hits_.take();
   } catch (const common::TransientError& error) {
     log_event(LogLevel::kDebug, "hits_wait", {{"reason", error.what()}});
     return;
   }
-  if (taken.empty()) return;
-  store.add_hits(taken);
-  hits_folded_.add(static_cast<double>(taken.size()));
+  if (taken.hits.empty()) return;
+  if (store.add_hits(taken.hits, taken.name))
+    hits_folded_.add(static_cast<double>(taken.hits.size()));
   try {
-    hits_.forget_taken();
+    hits_.forget(taken.name);
   } catch (const common::TransientError& error) {
-    log_event(LogLevel::kWarn, "hits_may_count_twice", {{"reason", error.what()}});
+    log_event(LogLevel::kDebug, "hits_wait", {{"reason", error.what()}});
   }
 }
 

@@ -39,6 +39,7 @@ const RightsRow kRights[] = {
     {"DELETE FROM exemptions", "CO"},
     {"INSERT INTO hold_offs VALUES ('192.0.2.8', now())", "CO"},
     {"INSERT INTO hits SELECT name, 1, now() FROM mitigations", "C"},
+    {"SELECT add_hits('b', now(), '[]')", "C"},
     {"SELECT * FROM apply_retention()", "C"},
     {"SELECT new_epoch()", "O"},
     {"INSERT INTO findings VALUES ('f', now(), '192.0.2.1', 'r', 1, now(), now(), 's')", "D"},
@@ -136,7 +137,7 @@ TEST_F(Postgres, StoreWorksWithTheRightsOfItsProgram) {
   found.ends = kNoon;
   EXPECT_EQ(detector.put(found, PutMode::kAddOnly, kNote, kNoon), PutResult::kAdded);
   PostgresStore controller(url("a_controller"), true);
-  controller.add_hits({{"found", 1, kNoon}});
+  EXPECT_TRUE(controller.add_hits({{"found", 1, kNoon}}, "batch"));
   EXPECT_EQ(controller.expire(kNoon, 10), 1U);
   PostgresStore person(url("an_operator"), false);
   put(person, "m");

@@ -137,7 +137,7 @@ TEST_P(StoreContract, HitsWakeNobody) {
   put("m", "192.0.2.1");
   store().load();
   store().wait_for_change(Duration(0), {});
-  backend().open()->add_hits({{"m", 1, kNoon}});
+  backend().open()->add_hits({{"m", 1, kNoon}}, {});
   EXPECT_FALSE(store().wait_for_change(Duration(300), {}));
 }
 

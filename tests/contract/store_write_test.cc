@@ -270,8 +270,8 @@ TEST_P(StoreContract, Exemptions) {
 TEST_P(StoreContract, HitsAddUpAndAreNoChange) {
   put("m", "192.0.2.1");
   const std::uint64_t before = store().revision();
-  store().add_hits({{"m", 2, kNoon}, {"gone", 1, kNoon}});
-  store().add_hits({{"m", 3, kNoon - hours(1)}});
+  EXPECT_TRUE(store().add_hits({{"m", 2, kNoon}, {"gone", 1, kNoon}}, {}));
+  EXPECT_TRUE(store().add_hits({{"m", 3, kNoon - hours(1)}}, {}));
   const auto hits = store().hits({"m", "gone"});
   ASSERT_EQ(hits.size(), 1U);
   EXPECT_EQ(hits[0].name, "m");
@@ -284,6 +284,18 @@ TEST_P(StoreContract, HitsAddUpAndAreNoChange) {
   store().release("m", {}, kNote, kNoon);
   put("m", "192.0.2.1");
   EXPECT_TRUE(store().hits({"m"}).empty()) << "another of the same name begins anew";
+}
+
+TEST_P(StoreContract, ABatchOfHitsCountsOnce) {
+  put("m", "192.0.2.1");
+  EXPECT_TRUE(store().add_hits({{"m", 2, kNoon}}, "first"));
+  EXPECT_FALSE(store().add_hits({{"m", 2, kNoon}}, "first"));
+  EXPECT_FALSE(backend().open()->add_hits({{"m", 2, kNoon}}, "first")) << "whoever brings it";
+  EXPECT_TRUE(store().add_hits({{"m", 1, kNoon}}, "second"));
+  EXPECT_EQ(store().hits({"m"})[0].count, 3U);
+  EXPECT_TRUE(store().add_hits({{"m", 1, kNoon}}, {}));
+  EXPECT_TRUE(store().add_hits({{"m", 1, kNoon}}, {})) << "has no name, so always counts";
+  EXPECT_EQ(store().hits({"m"})[0].count, 5U);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include "k8s/controller/projection.h"
 
 #include <functional>
+#include <set>
 
 #include <gtest/gtest.h>
 
@@ -150,21 +151,29 @@ TEST_F(ProjectionTest, HitsAreMovedOnceAndNoneIsLost) {
   schema::RedisHits hits(options_for(redis_));
   const common::TimePoint earlier(std::chrono::seconds(1'000));
   const common::TimePoint later(std::chrono::seconds(2'000));
-  EXPECT_TRUE(hits.take().empty());
+  EXPECT_TRUE(hits.take().hits.empty());
   hits.add({{"a", 2, later}, {"b", 1, earlier}});
   hits.add({{"a", 3, earlier}});
+  std::set<std::string> batch;
   for (int again = 0; again < 2; ++again) {  // the same until they are forgotten
     const auto taken = hits.take();
-    ASSERT_EQ(taken.size(), 2U);
-    EXPECT_EQ(taken[0].name, "a");
-    EXPECT_EQ(taken[0].count, 5U);
-    EXPECT_EQ(taken[0].last, later);
+    ASSERT_EQ(taken.hits.size(), 2U);
+    EXPECT_EQ(taken.hits[0].name, "a");
+    EXPECT_EQ(taken.hits[0].count, 5U);
+    EXPECT_EQ(taken.hits[0].last, later);
+    batch.insert(taken.name);
   }
+  EXPECT_EQ(batch.size(), 1U) << "and under one name";
   hits.add({{"a", 1, later}});  // comes in between: stays for the next time
-  hits.forget_taken();
+  hits.forget("another");
+  EXPECT_EQ(hits.take().name, *batch.begin());
+  hits.forget(*batch.begin());
   const auto rest = hits.take();
-  ASSERT_EQ(rest.size(), 1U);
-  EXPECT_EQ(rest[0].count, 1U);
+  ASSERT_EQ(rest.hits.size(), 1U);
+  EXPECT_EQ(rest.hits[0].count, 1U);
+  EXPECT_FALSE(batch.contains(rest.name));
+  hits.forget(*batch.begin());  // late, and of another batch
+  EXPECT_EQ(hits.take().name, rest.name);
 }
 
 }  // namespace

@@ -134,7 +134,7 @@ TEST_F(Verbs, ListFilters) {
 
 TEST_F(Verbs, ShowTellsOfOneAndItsHistory) {
   add_three();
-  shell_.store()->add_hits({{"mail/range", 7, shell_.now - std::chrono::minutes(1)}});
+  shell_.store()->add_hits({{"mail/range", 7, shell_.now - std::chrono::minutes(1)}}, {});
   EXPECT_EQ(say({"show", "mail/range"}), R"(mail/range
   action    Defer
   targets   198.51.100.0/24
