@@ -55,6 +55,9 @@ void look_at_store(Context& context, Status& status) {
 void look_at_cache(Context& context, const schema::CacheHead& cache, Status& status) {
   if (cache.epoch.empty()) {
     status.problems.emplace_back("the cache holds no rules");
+  } else if (status.revision && cache.record != context.store->epoch()) {
+    status.problems.emplace_back(
+        "the cache follows another history of the store, which failed over or was restored");
   } else if (!status.revision || cache.revision == *status.revision) {
     return;
   } else if (cache.revision < *status.revision) {

@@ -25,13 +25,22 @@ struct Look {
   bool ok() const { return alive > 0 && behind.empty(); }
 };
 
-Look look(const FleetView& view, std::uint64_t revision) {
+// The change to wait for, and who counted its revision.
+struct Wanted {
+  std::uint64_t revision = 0;
+  std::string epoch;
+};
+
+Look look(const FleetView& view, const Wanted& wanted) {
   Look result;
   try {
     const Fleet fleet = view.look();
     result.alive = fleet.milters.size();
+    // After a failover the revisions in Redis may be those of changes that were lost.
+    if (!fleet.embedded && fleet.cache.record != wanted.epoch)
+      result.behind.emplace_back("Redis does not follow this PostgreSQL server yet");
     for (const schema::MilterSign& milter : fleet.milters)
-      if (const std::string why = why_behind(milter, fleet, revision); !why.empty())
+      if (const std::string why = why_behind(milter, fleet, wanted.revision); !why.empty())
         result.behind.push_back(milter.id + " " + why);
     if (fleet.milters.empty()) result.behind.emplace_back("no milter is alive");
   } catch (const common::TransientError& error) {
@@ -84,11 +93,12 @@ common::Result<Wait> Wait::prepare(const Context& context, const std::string& te
 ExitCode Wait::finish(Context& context) const {
   if (!view_) return kOk;
   const std::uint64_t revision = context.store->revision();
+  const Wanted wanted{revision, context.store->epoch()};
   const auto begin = SteadyClock::now();
-  Look seen = look(*view_, revision);
+  Look seen = look(*view_, wanted);
   while (!seen.ok() && SteadyClock::now() - begin < patience_) {
     poll(nullptr, 0, kLookEveryMs);
-    seen = look(*view_, revision);
+    seen = look(*view_, wanted);
   }
   const auto took = SteadyClock::now() - begin;
   if (context.json()) print_json(context, seen, revision);

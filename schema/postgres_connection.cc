@@ -14,10 +14,12 @@ namespace {
 using common::PermanentError;
 using common::TransientError;
 
-// Parameters of the URL that are added where it does not have them, so that a dead peer is noticed.
+// Parameters of the URL that are added where it does not have them, so that a dead peer is noticed,
+// and that a standby is not taken for the record: what it says may be old.
 constexpr std::pair<std::string_view, std::string_view> kDefaults[] = {
-    {"connect_timeout", "5"},    {"keepalives_idle", "5"},      {"keepalives_interval", "3"},
-    {"keepalives_count", "3"},   {"tcp_user_timeout", "15000"}, {"application_name", "ipmit"},
+    {"target_session_attrs", "primary"}, {"keepalives_idle", "5"},
+    {"keepalives_interval", "3"},        {"keepalives_count", "3"},
+    {"tcp_user_timeout", "15000"},       {"application_name", "ipmit"},
     {"client_encoding", "UTF8"},
 };
 
@@ -29,11 +31,14 @@ constexpr const char* kSessionSettings =
 
 std::string with_defaults(const std::string& url) {
   std::string full = url;
-  for (const auto& [name, value] : kDefaults) {
-    if (url.find(std::string(name) + '=') != std::string::npos) continue;
+  const auto add = [&](std::string_view name, std::string_view value) {
+    if (url.find(std::string(name) + '=') != std::string::npos) return;
     full += full.find('?') == std::string::npos ? '?' : '&';
     full.append(name).append("=").append(value);
-  }
+  };
+  for (const auto& [name, value] : kDefaults) add(name, value);
+  // Of several hosts each may use it up, and the one that is gone may be the first.
+  add("connect_timeout", url.find(',') == std::string::npos ? "5" : "2");
   return full;
 }
 

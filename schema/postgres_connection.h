@@ -61,13 +61,15 @@ PostgresParameter to_parameter(const std::optional<Value>& value) {
 
 // A session with a PostgreSQL server, and the only code that speaks to libpqxx. Connects when first
 // used, and again by the next transaction after the session was lost; calls block for at most the
-// limits that the session sets (connect 5 s, a lock 5 s, a statement 60 s, a dead peer 15 s),
-// unless the URL says otherwise.
+// limits that the session sets (connect 5 s, or 2 s for each of several hosts, a lock 5 s, a
+// statement 60 s, a dead peer 15 s), unless the URL says otherwise.
 //
-// TransientError: not reachable, session lost (a commit may then have happened or not: every write
-// here can be repeated), deadlock, lock not free, server shutting down, read-only or out of
-// resources. PermanentError: no rights, damaged data, wrong URL and whatever else it refuses. Each
-// names the server without the password. One thread at a time.
+// A URL may name several hosts, "postgresql://user@a,b/ipmit": the one that is the primary is used.
+//
+// TransientError: not reachable, no primary, session lost (a commit may then have happened or not:
+// every write here can be repeated), deadlock, lock not free, server shutting down, read-only or
+// out of resources. PermanentError: no rights, damaged data, wrong URL and whatever else it
+// refuses. Each names the server without the password. One thread at a time.
 class PostgresConnection {
  public:
   explicit PostgresConnection(std::string url);

@@ -54,6 +54,11 @@ std::uint64_t PostgresStore::revision() {
   return read_head(transaction).revision;
 }
 
+std::string PostgresStore::epoch() {
+  PostgresTransaction transaction(connection_, Kind::kRead);
+  return read_head(transaction).epoch;
+}
+
 MitigationSource::Loaded PostgresStore::load() {
   PostgresTransaction transaction(connection_, Kind::kRead);
   Loaded loaded;

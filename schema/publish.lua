@@ -10,7 +10,8 @@
 --   unexempt TARGET REVISION
 --   advance REVISION              a revision that changed nothing here
 --   close                         takes the epoch away: readers keep what they have
---   epoch EPOCH REVISION          all is in place: begins a new epoch
+--   epoch EPOCH REVISION RECORD   all is in place: begins a new epoch. RECORD: whose revisions these are, the
+--                                 store's own epoch; empty: not known
 -- Returns {1, epoch, revision} when done, {0, epoch, revision} when refused.
 local kKeep = 86400000 -- what ended is swept by the controller; a day later by Redis
 local epoch = redis.call('GET', 'ipmit:epoch') or ''
@@ -113,7 +114,9 @@ end
 
 function operations.epoch()
   epoch, revision = take(), take()
+  local record = take()
   redis.call('SET', 'ipmit:epoch', epoch)
+  if record == '' then redis.call('DEL', 'ipmit:record') else redis.call('SET', 'ipmit:record', record) end
   redis.call('DEL', 'ipmit:changes')
   redis.call('XADD', 'ipmit:changes', '*', 'op', 'epoch', 'what', epoch, 'revision', revision, 'after', '')
   redis.call('SET', 'ipmit:revision', revision)

@@ -10,6 +10,7 @@ namespace ipmit::schema::redis_key {
 
 inline constexpr std::string_view kEpoch = "ipmit:epoch";              // string
 inline constexpr std::string_view kRevision = "ipmit:revision";        // string, decimal
+inline constexpr std::string_view kRecord = "ipmit:record";            // string: Store::epoch()
 inline constexpr std::string_view kChanges = "ipmit:changes";          // stream
 inline constexpr std::string_view kMitigations = "ipmit:mitigations";  // sorted set, by revision
 inline constexpr std::string_view kExemptions = "ipmit:exemptions";    // sorted set, by revision

@@ -92,8 +92,8 @@ class RedisPublisher::Batch {
   }
   void advance(std::uint64_t revision) { add({"advance", std::to_string(revision)}); }
   void close() { add({"close"}); }
-  void epoch(const std::string& epoch, std::uint64_t revision) {
-    add({"epoch", epoch, std::to_string(revision)});
+  void epoch(const std::string& epoch, std::uint64_t revision, const std::string& record) {
+    add({"epoch", epoch, std::to_string(revision), record});
   }
 
  private:
@@ -130,7 +130,7 @@ struct RedisPublisher::Differences {
 
 RedisPublisher::Status RedisPublisher::status() {
   const std::vector<std::vector<std::string_view>> ask = {
-      {"MGET", redis_key::kEpoch, redis_key::kRevision},
+      {"MGET", redis_key::kEpoch, redis_key::kRevision, redis_key::kRecord},
       {"ZCARD", redis_key::kMitigations},
       {"ZCARD", redis_key::kExemptions},
       {"XLEN", redis_key::kChanges}};  // only to notice that it is no stream any more
@@ -141,6 +141,7 @@ RedisPublisher::Status RedisPublisher::status() {
   if (replies[0][0].is_nil() || replies[0][1].is_nil()) return status;
   status.epoch = replies[0][0].text();
   status.revision = to_unsigned(replies[0][1]);
+  status.record = replies[0][2].text();
   return status;
 }
 
@@ -171,29 +172,35 @@ bool RedisPublisher::publish(const std::string& epoch, std::uint64_t from,
 }
 
 RedisPublisher::Report RedisPublisher::reconcile(const policy::MitigationSet::Source& wanted,
-                                                 Depth depth, TimePoint now) {
+                                                 Depth depth, TimePoint now,
+                                                 const std::string& record) {
   std::size_t damaged = 0;
   try {
-    return reconcile_once(wanted, depth, now);
+    return reconcile_once(wanted, depth, now, record);
   } catch (const common::PermanentError&) {
     damaged = remove_wrong_types(connection_);
     if (damaged == 0) throw;
   }
   // What they stood for is missing now, and the sets of targets are compared by content only.
-  Report report = reconcile_once(wanted, Depth::kContent, now);
+  Report report = reconcile_once(wanted, Depth::kContent, now, record);
   report.damaged = damaged;
   return report;
 }
 
 RedisPublisher::Report RedisPublisher::reconcile_once(const policy::MitigationSet::Source& wanted,
-                                                      Depth depth, TimePoint now) {
+                                                      Depth depth, TimePoint now,
+                                                      const std::string& record) {
   const Status at = status();
   Report report;
   report.epoch = at.epoch;
-  // Ahead of the store: the store was restored, and readers would refuse to go back.
-  report.new_epoch = at.epoch.empty() || at.revision > wanted.revision;
+  // Another history: a server that failed over or was restored may have lost changes and given
+  // their revisions to others.
+  const bool other_record = !record.empty() && record != at.record;
+  if (other_record) depth = Depth::kContent;
+  // Ahead of the store: readers would refuse to go back.
+  report.new_epoch = at.epoch.empty() || other_record || at.revision > wanted.revision;
   const Differences differences = compare(wanted, depth, now, report);
-  repair(differences, at, wanted.revision, report);
+  repair(differences, at, wanted.revision, record, report);
   return report;
 }
 
@@ -310,7 +317,7 @@ void RedisPublisher::compare_targets(const std::vector<const Mitigation*>& wante
 }
 
 void RedisPublisher::repair(const Differences& differences, const Status& at,
-                            std::uint64_t revision, Report& report) {
+                            std::uint64_t revision, const std::string& record, Report& report) {
   Batch batch;
   std::string from = report.new_epoch ? "" : std::to_string(at.revision);
   const auto flush = [&] {
@@ -332,14 +339,14 @@ void RedisPublisher::repair(const Differences& differences, const Status& at,
   std::vector<std::variant<const Mitigation*, const Exemption*>> puts;
   puts.insert(puts.end(), differences.put.begin(), differences.put.end());
   puts.insert(puts.end(), differences.exempt.begin(), differences.exempt.end());
-  const auto revision_of = [](const auto* record) { return record->revision; };
+  const auto revision_of = [](const auto* put) { return put->revision; };
   std::sort(puts.begin(), puts.end(), [&](const auto& a, const auto& b) {
     return std::visit(revision_of, a) < std::visit(revision_of, b);
   });
   each(puts, [&](const auto& put) { std::visit([&](const auto* r) { batch.put(*r); }, put); });
   if (report.new_epoch) {
     report.epoch = random_id();
-    batch.epoch(report.epoch, revision);
+    batch.epoch(report.epoch, revision, record);
   } else if (at.revision < revision) {
     batch.advance(revision);
   }

@@ -24,7 +24,8 @@ class RedisPublisher {
   explicit RedisPublisher(RedisOptions options) : connection_(std::move(options)) {}
 
   struct Status {
-    std::string epoch;  // empty: Redis holds nothing that readers would take
+    std::string epoch;   // empty: Redis holds nothing that readers would take
+    std::string record;  // Store::epoch() that it was filled from
     std::uint64_t revision = 0;
     std::size_t mitigations = 0;
     std::size_t exemptions = 0;
@@ -42,20 +43,23 @@ class RedisPublisher {
   struct Report {
     std::size_t missing = 0, extra = 0, altered = 0;
     std::size_t damaged = 0;  // keys that held another type and were deleted
-    bool new_epoch = false;   // Redis was empty, or ahead of the store: readers read all again
+    // Redis was empty, ahead of the store or filled from another history: readers read all again.
+    bool new_epoch = false;
     std::string epoch;
     std::size_t repaired() const { return missing + extra + altered + damaged; }
   };
-  // Makes Redis hold exactly `wanted`, without what ended more than a day before `now` (Redis
-  // forgets that by itself). The same call again repairs nothing. TransientError if another
-  // publisher interferes.
-  Report reconcile(const policy::MitigationSet::Source& wanted, Depth depth, TimePoint now);
+  // Makes Redis hold exactly `wanted` of the store whose epoch is `record` (empty: whichever),
+  // without what ended more than a day before `now` (Redis forgets that by itself). The same call
+  // again repairs nothing. TransientError if another publisher interferes.
+  Report reconcile(const policy::MitigationSet::Source& wanted, Depth depth, TimePoint now,
+                   const std::string& record = {});
 
  private:
   class Batch;
   struct Differences;
 
-  Report reconcile_once(const policy::MitigationSet::Source& wanted, Depth depth, TimePoint now);
+  Report reconcile_once(const policy::MitigationSet::Source& wanted, Depth depth, TimePoint now,
+                        const std::string& record);
   Differences compare(const policy::MitigationSet::Source& wanted, Depth depth, TimePoint now,
                       Report& report);
   template <typename Record>
@@ -68,7 +72,7 @@ class RedisPublisher {
   void compare_targets(const std::vector<const policy::Mitigation*>& wanted,
                        Differences& differences, Report& report);
   void repair(const Differences& differences, const Status& at, std::uint64_t revision,
-              Report& report);
+              const std::string& record, Report& report);
   std::string send(Batch& batch, const std::string& epoch, const std::string& from);
 
   RedisConnection connection_;

@@ -134,9 +134,10 @@ std::vector<ControllerSign> live_controllers(RedisConnection& connection) {
 }
 
 CacheHead cache_head(RedisConnection& connection) {
-  const RedisReply head = connection.command({"MGET", redis_key::kEpoch, redis_key::kRevision});
+  const RedisReply head =
+      connection.command({"MGET", redis_key::kEpoch, redis_key::kRevision, redis_key::kRecord});
   if (head[0].is_nil() || head[1].is_nil()) return {};
-  return {std::string(head[0].text()), to_unsigned(head[1])};
+  return {std::string(head[0].text()), to_unsigned(head[1]), std::string(head[2].text())};
 }
 
 }  // namespace ipmit::schema

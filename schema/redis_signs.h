@@ -49,6 +49,7 @@ std::vector<ControllerSign> live_controllers(RedisConnection& connection);
 struct CacheHead {
   std::string epoch;
   std::uint64_t revision = 0;
+  std::string record;  // Store::epoch() of the store that it was filled from
 };
 CacheHead cache_head(RedisConnection& connection);
 

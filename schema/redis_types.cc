@@ -26,6 +26,7 @@ constexpr KeyType kTypes[] = {
     {redis_key::kChanges, "stream"},        {redis_key::kHits, "hash"},
     {redis_key::kHitTimes, "hash"},         {redis_key::kTakenHits, "hash"},
     {redis_key::kTakenHitTimes, "hash"},    {redis_key::kTakenBatch, "string"},
+    {redis_key::kRecord, "string"},
 };
 
 // Empty: not a key of this page.

@@ -43,6 +43,7 @@ class SqliteStore : public Store {
   std::vector<policy::Exemption> exemptions() override;
   std::vector<AuditRow> audit(std::string_view subject, std::size_t most) override;
   std::uint64_t revision() override;
+  std::string epoch() override;
   bool add_hits(const std::vector<Hit>& hits, std::string_view batch) override;
   std::vector<Hit> hits(const std::vector<std::string>& names) override;
 

@@ -61,6 +61,11 @@ std::uint64_t SqliteStore::revision() {
   return static_cast<std::uint64_t>(database().value("SELECT revision FROM state"));
 }
 
+std::string SqliteStore::epoch() {
+  database();  // follows a replaced file
+  return epoch_;
+}
+
 MitigationSource::Loaded SqliteStore::load() {
   SqliteTransaction transaction(database(), Kind::kRead);
   Loaded loaded;

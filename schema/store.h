@@ -113,6 +113,7 @@ class Store : public MitigationSource {
   // Newest first; empty subject: all.
   virtual std::vector<AuditRow> audit(std::string_view subject, std::size_t most) = 0;
   virtual std::uint64_t revision() = 0;
+  virtual std::string epoch() = 0;  // who counts the revisions, as in Loaded
 
   // The changes after `revision`, by rising revision, at most `most`: all of them up to the last
   // one given, so a caller that applies them holds exactly that revision. A record that cannot be

@@ -80,7 +80,7 @@ bool Projection::apply_changes() {
 bool Projection::resync(Depth depth, TimePoint now) {
   const auto loaded = store_.load();
   const bool done = with_cache([&] {
-    const auto report = publisher_.reconcile(loaded.set, depth, now);
+    const auto report = publisher_.reconcile(loaded.set, depth, now, loaded.epoch);
     epoch_ = report.epoch;
     note(report);
   });

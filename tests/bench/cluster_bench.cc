@@ -1,15 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // How soon a fleet agrees: after each of many changes, and after each fault at its full length.
-// Five real ipmit-milter, two ipmit-controller, PostgreSQL and Redis, 10 000 mitigations.
+// Five real ipmit-milter, two ipmit-controller, PostgreSQL and Redis, 10 000 mitigations, and a
+// real Postfix with one more milter, through which mail is sent all the time.
 // usage: bench_cluster [CHANGES] [SUBSTRING_OF_A_FAULT]   (default 1000 and all; some four minutes)
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "tests/support/fleet_faults.h"
+#include "tests/support/mail_loop.h"
+#include "tests/support/temp_postfix.h"
 
 namespace ipmit {
 namespace {
@@ -45,12 +51,45 @@ void measure_changes(test::TestFleet& fleet, std::size_t count) {
   std::fflush(stdout);
 }
 
-void print(const std::string& fault, const test::Recovery& recovery) {
-  const bool ok = recovery.in_step && recovery.seconds <= kRecoveryTarget &&
-                  recovery.failures.empty() && recovery.differences == 0;
-  std::printf("| %-40s | %6.2f s | %8d | %8zu | %s\n", fault.c_str(), recovery.seconds,
-              recovery.sessions, recovery.failures.size(), verdict(ok));
-  for (const std::string& failure : recovery.failures) std::printf("    %s\n", failure.c_str());
+// A Postfix beside the fleet, if there can be one on this machine.
+class Mail {
+ public:
+  explicit Mail(test::TestFleet& fleet) {
+    if (const auto reason = test::TempPostfix::missing()) {
+      std::printf("no Postfix: %s\n", reason->c_str());
+      return;
+    }
+    test::TempPostfix::Options options;
+    options.default_action = "tempfail";
+    postfix_.emplace(options);
+    milter_ = fleet.start_milter("postfix", postfix_->milter_socket().string(),
+                                 "  socket_group: postfix\n");
+  }
+  // One session about every tenth of a second, while it lives.
+  std::unique_ptr<test::MailLoop> send() const {
+    if (!postfix_) return nullptr;
+    return std::make_unique<test::MailLoop>(postfix_->port(), std::chrono::milliseconds(200));
+  }
+
+ private:
+  std::optional<test::TempPostfix> postfix_;
+  std::unique_ptr<test::Daemon> milter_;
+};
+
+void measure(const std::string& fault, test::TestFleet& fleet, const Mail& mail,
+             const std::function<void()>& happen) {
+  const auto loop = mail.send();
+  const test::Recovery recovery = test::recover(fleet, happen);
+  std::vector<std::string> failures = recovery.failures;
+  if (loop) {
+    if (!loop->wait_for(2)) failures.emplace_back("no mail passes");
+    for (const std::string& failure : loop->stop()) failures.push_back("Postfix: " + failure);
+  }
+  const bool ok = recovery.in_step && recovery.seconds <= kRecoveryTarget && failures.empty() &&
+                  recovery.differences == 0;
+  std::printf("| %-40s | %6.2f s | %8d | %5d | %8zu | %s\n", fault.c_str(), recovery.seconds,
+              recovery.sessions, loop ? loop->sent() : 0, failures.size(), verdict(ok));
+  for (const std::string& failure : failures) std::printf("    %s\n", failure.c_str());
   if (recovery.differences > 0) std::printf("    %zu differ\n", recovery.differences);
   std::fflush(stdout);
 }
@@ -64,17 +103,31 @@ int run(std::size_t changes, const std::string& wanted) {
     test::TempRedis redis;
     test::TestFleet fleet(redis.url(), {.controllers = 2, .rules = kRules});
     if (changes > 0) measure_changes(fleet, changes);
-    std::printf("| %-40s | agree in | sessions | failures |\n", "fault");
+    const Mail mail(fleet);
+    std::printf("| %-40s | agree in | sessions | mails | failures |\n", "fault");
     for (const test::FleetFault& fault : test::fleet_faults())
       if (asked(fault.name))
-        print(fault.name,
-              test::recover(fleet, [&] { fault.happen(fleet, redis, test::Outage::kFull); }));
+        measure(fault.name, fleet, mail, [&] { fault.happen(fleet, redis, test::Outage::kFull); });
   }
-  const std::string failover = "Redis failed over by Sentinel";
-  if (asked(failover)) {
+  const std::string redis_failover = "Redis failed over by Sentinel";
+  if (asked(redis_failover)) {
     test::SentinelPair redis;
     test::TestFleet fleet(redis.sentinel.url(), {.controllers = 2, .rules = kRules});
-    print(failover, test::recover(fleet, [&] { redis.fail_over(fleet); }));
+    measure(redis_failover, fleet, Mail(fleet), [&] { redis.fail_over(fleet); });
+  }
+  for (const auto loss : {test::TestFleet::Loss::kNone, test::TestFleet::Loss::kLast}) {
+    const std::string failover = loss == test::TestFleet::Loss::kNone
+                                     ? "PostgreSQL failed over to its standby"
+                                     : "PostgreSQL failed over, changes lost";
+    if (!asked(failover)) continue;
+    test::TempRedis redis;
+    test::TestFleet fleet(redis.url(), {.controllers = 2, .rules = kRules, .standby = true});
+    measure(failover, fleet, Mail(fleet), [&] {
+      fleet.fail_over_postgres(loss, [&] {
+        fleet.change();
+        fleet.wait_enforced();
+      });
+    });
   }
   return missed == 0 ? 0 : 1;
 }

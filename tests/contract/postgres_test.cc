@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "common/error.h"
+#include "schema/leader_lock.h"
 #include "schema/postgres_connection.h"
 #include "schema/postgres_record.h"
 #include "schema/sql_steps.h"
@@ -151,6 +152,18 @@ TEST_F(Postgres, RetentionLeavesADayThatIsInUse) {
     EXPECT_EQ(removed(), "01000");
   }
   EXPECT_EQ(removed(), "10000");
+}
+
+// Whatever the order of the hosts: what a standby says may be old.
+TEST_F(Postgres, AStandbyIsNotTakenForTheRecord) {
+  open();
+  TempPostgres standby(*server_);
+  EXPECT_THROW(PostgresStore(standby.url(database_), true), TransientError);
+  schema::LeaderLock lock(standby.url(database_), 1, "tester");
+  EXPECT_THROW(lock.try_acquire(), TransientError);
+  PostgresStore store(standby.url(database_) + "," + server_->host(), false);
+  put(store, "m");
+  EXPECT_TRUE(open().find("m"));
 }
 
 TEST_F(Postgres, ReadersOfATrimmedAuditLoadAnew) {

@@ -54,12 +54,24 @@ std::string TempPostgres::missing() {
   return {};
 }
 
+void TempPostgres::own_directory() const {
+  if (::geteuid() != 0) return;
+  const passwd* user = ::getpwnam(kUser);
+  if (user == nullptr || ::chown(directory_.path().c_str(), user->pw_uid, user->pw_gid) != 0)
+    throw std::runtime_error("no user postgres");
+}
+
+TempPostgres::TempPostgres(const TempPostgres& primary) {
+  own_directory();
+  const auto made = run_command(as_server_user(
+      {server_program("pg_basebackup"), "--no-sync", "-c", "fast", "-R", "-X", "stream", "-d",
+       primary.url("postgres"), "-D", (directory_ / "data").string()}));
+  if (made.status != 0) throw std::runtime_error("pg_basebackup: " + made.output);
+  start();
+}
+
 TempPostgres::TempPostgres() {
-  if (::geteuid() == 0) {
-    const passwd* user = ::getpwnam(kUser);
-    if (user == nullptr || ::chown(directory_.path().c_str(), user->pw_uid, user->pw_gid) != 0)
-      throw std::runtime_error("no user postgres");
-  }
+  own_directory();
   const auto made = run_command(
       as_server_user({server_program("initdb"), "--no-sync", "-A", "trust", "-U", kUser, "-E",
                       "UTF8", "--locale=C.UTF-8", "-D", (directory_ / "data").string()}));
@@ -105,6 +117,25 @@ void TempPostgres::start() {
   server_ = std::make_unique<ChildProcess>(as_server_user(command), log);
   if (!wait_until([this] { return try_sql("postgres", "SELECT 1").status == 0; }))
     throw std::runtime_error("postgres: " + read_file(log));
+}
+
+bool TempPostgres::has_all_of(const TempPostgres& primary) const {
+  const std::string end = primary.sql("postgres", "SELECT pg_current_wal_flush_lsn()");
+  return sql("postgres", "SELECT coalesce(pg_last_wal_replay_lsn() >= '" + end + "', false)") ==
+         "t";
+}
+
+void TempPostgres::stop_receiving() const {
+  sql("postgres", "ALTER SYSTEM SET primary_conninfo = ''");
+  sql("postgres", "SELECT pg_reload_conf()");
+  if (!wait_until(
+          [&] { return sql("postgres", "SELECT count(*) FROM pg_stat_wal_receiver") == "0"; }))
+    throw std::runtime_error("the standby goes on to receive");
+}
+
+void TempPostgres::promote() const {
+  if (sql("postgres", "SELECT pg_promote()") != "t")
+    throw std::runtime_error("the standby is not promoted");
 }
 
 void TempPostgres::stop() {

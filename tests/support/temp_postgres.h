@@ -14,6 +14,8 @@ namespace ipmit::test {
 class TempPostgres {
  public:
   TempPostgres();
+  // A standby that streams from `primary`, with all its databases.
+  explicit TempPostgres(const TempPostgres& primary);
 
   // Why there can be none on this machine; empty: there can.
   static std::string missing();
@@ -21,6 +23,8 @@ class TempPostgres {
   // A new empty database, and its name.
   std::string create_database();
   std::string url(std::string_view database, std::string_view user = "postgres") const;
+  // Where its socket is: a host in a URL.
+  std::string host() const { return directory_.path().string(); }
 
   // What psql prints for it, unaligned and without headers; throws where a statement fails.
   std::string sql(std::string_view database, std::string_view statements,
@@ -29,13 +33,18 @@ class TempPostgres {
   CommandResult try_sql(std::string_view database, std::string_view statements,
                         std::string_view user = "postgres") const;
 
-  void stop();         // as an administrator restarts it: sessions are ended
-  void kill();         // as if it had crashed
-  void start();        // again; returns when it answers
+  void stop();   // as an administrator restarts it: sessions are ended
+  void kill();   // as if it had crashed
+  void start();  // again; returns when it answers
+  // Of a standby: has everything that `primary` has; gets no more from it; becomes a primary.
+  bool has_all_of(const TempPostgres& primary) const;
+  void stop_receiving() const;
+  void promote() const;
   void pause() const;  // SIGSTOP for the server and its sessions: connected and silent
   void resume() const;
 
  private:
+  void own_directory() const;
   void signal_all(int number) const;
 
   TempDir directory_{"postgres"};

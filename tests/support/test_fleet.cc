@@ -34,6 +34,7 @@ std::string change_domain(int number) {
 
 TestFleet::TestFleet(std::string cache, const Options& options)
     : cache_(std::move(cache)), extra_(options.extra), database_(postgres_.create_database()) {
+  if (options.standby) standby_ = std::make_unique<TempPostgres>(postgres_);
   write_file(config(), config_text(""));
   fill(options.rules);
   for (std::size_t i = 0; i < options.controllers; ++i) start_controller(i);
@@ -46,6 +47,25 @@ TestFleet::TestFleet(std::string cache, const Options& options)
     throw std::runtime_error("no controller leads\n" + logs());
   change();
   if (!wait_enforced(kStartPatience)) throw std::runtime_error("the fleet is not up\n" + logs());
+}
+
+std::string TestFleet::store_url() const {
+  std::string url = postgres_.url(database_);
+  if (standby_) url += "," + standby_->host();
+  return url;
+}
+
+void TestFleet::fail_over_postgres(Loss loss, const std::function<void()>& meanwhile) {
+  if (loss == Loss::kLast) standby_->stop_receiving();
+  if (meanwhile) meanwhile();
+  if (loss == Loss::kNone && !wait_until([this] { return standby_->has_all_of(postgres_); }))
+    throw std::runtime_error("the standby does not catch up");
+  postgres_.kill();
+  standby_->promote();
+  primary_ = standby_.get();
+  // A sequence jumps ahead at a promotion, mostly; the worst is one that does not.
+  if (loss == Loss::kLast)
+    primary_->sql(database_, "SELECT setval('ipmit.revision', revision) FROM ipmit.state");
 }
 
 std::string TestFleet::config_text(std::string_view section) const {
@@ -168,9 +188,15 @@ bool TestFleet::all_enforce_change() {
   return true;
 }
 
+bool TestFleet::any_enforces(int number) {
+  for (std::size_t i = 0; i < milters_.size(); ++i)
+    if (refuses(i, "a@" + change_domain(number))) return true;
+  return false;
+}
+
 bool TestFleet::all_hold_as_many() {
   const auto count = static_cast<double>(
-      std::stoul(postgres_.sql(database_, "SELECT count(*) FROM ipmit.mitigations")));
+      std::stoul(primary_->sql(database_, "SELECT count(*) FROM ipmit.mitigations")));
   for (const auto& milter : milters_)
     if (milter->metric("ipmit_milter_rules_loaded") != count) return false;
   return true;

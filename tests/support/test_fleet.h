@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -29,14 +30,20 @@ class TestFleet {
  public:
   struct Options {
     std::size_t milters = 5, controllers = 1, rules = 0;
-    std::string extra{};  // lines of ipmit.yaml at the top
+    std::string extra{};   // lines of ipmit.yaml at the top
+    bool standby = false;  // a second PostgreSQL server that streams from the first
   };
   // `cache`: "redis://…". Everything runs and enforces the rules when this returns.
   TestFleet(std::string cache, const Options& options);
 
-  TempPostgres& postgres() { return postgres_; }
+  // The primary, of two: the standby once it was promoted.
+  TempPostgres& postgres() { return *primary_; }
+  // The primary dies and the standby takes its place. kLast: without what happens in `meanwhile`,
+  // and it gives the same revisions to other changes.
+  enum class Loss { kNone, kLast };
+  void fail_over_postgres(Loss loss, const std::function<void()>& meanwhile = {});
   const std::string& database() const { return database_; }
-  std::string store_url() const { return postgres_.url(database_); }
+  std::string store_url() const;
   std::string config() const { return (directory_ / "ipmit.yaml").string(); }
   const TempDir& directory() const { return directory_; }
   std::string config_text(std::string_view section) const;
@@ -66,6 +73,8 @@ class TestFleet {
   bool wait_enforced(std::chrono::milliseconds deadline = kPatience) {
     return wait_until([this] { return all_enforce_change(); }, deadline);
   }
+  // A milter enforces change(number) as of now.
+  bool any_enforces(int number);
   // Every milter holds as many mitigations as the store.
   bool all_hold_as_many();
   // Compares every record in Redis with the store (and repairs): how many differed.
@@ -83,6 +92,8 @@ class TestFleet {
   const std::string extra_;
   TempDir directory_{"fleet"};
   TempPostgres postgres_;
+  std::unique_ptr<TempPostgres> standby_;
+  TempPostgres* primary_ = &postgres_;
   std::string database_;
   std::unique_ptr<schema::Store> store_;
   std::vector<std::unique_ptr<Daemon>> controllers_, milters_;

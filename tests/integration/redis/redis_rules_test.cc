@@ -322,6 +322,25 @@ TEST_F(RedisRules, BeginANewEpochWhenTheStoreWentBack) {
   expect_same(loaded.set, older);
 }
 
+// A server that failed over without its last changes gave their revisions to others: not even the
+// same name at the same revision is the same.
+TEST_F(RedisRules, BeginANewEpochForAnotherHistoryOfTheStore) {
+  const auto fill = [&](const MitigationSet::Source& wanted, const char* record) {
+    return publisher_.reconcile(wanted, Depth::kIndex, common::now(), record);
+  };
+  EXPECT_TRUE(fill(sample(), "one").new_epoch) << "nobody knows what it was filled from";
+  EXPECT_FALSE(fill(sample(), "one").new_epoch);
+  EXPECT_EQ(redis_.cli({"GET", "ipmit:record"}), "one");
+  auto other = sample();
+  other.mitigations[0].reason = "another change";
+  const auto report = fill(other, "two");
+  EXPECT_TRUE(report.new_epoch);
+  EXPECT_EQ(report.altered, 1U) << "though names and revisions are equal";
+  EXPECT_EQ(redis_.cli({"GET", "ipmit:record"}), "two");
+  EXPECT_TRUE(changed());
+  expect_same(source_.load().set, other);
+}
+
 TEST_F(RedisRules, AreReadAgainAfterAGapInTheChanges) {
   ASSERT_TRUE(publisher_.publish(
       epoch_, 42, std::vector<Change>{{43, test::reject("lost", "192.0.2.8", 43)}}, 43));
