@@ -8,10 +8,12 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <poll.h>
+#include <sched.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -38,6 +40,15 @@ double median(std::vector<double> values) {
   std::nth_element(values.begin(), values.begin() + static_cast<long>(values.size() / 2),
                    values.end());
   return values[values.size() / 2];
+}
+
+// This thread, and the processes and threads it starts, run on one processor; none: on all again.
+void keep_on(std::optional<std::size_t> processor) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  for (std::size_t i = 0; i < CPU_SETSIZE; ++i)
+    if (!processor || *processor == i) CPU_SET(i, &set);
+  if (sched_setaffinity(0, sizeof set, &set) != 0) std::perror("sched_setaffinity");
 }
 
 std::vector<MilterClient> open_sessions(const std::string& socket, int count) {
@@ -141,17 +152,25 @@ struct Pairs {
   Side ours, theirs;
 };
 
+struct Setting {
+  int connections;
+  bool trace_header;
+  int rules;
+  bool one_processor;  // the filters on one, the driver on another
+};
+
 // One pair of fresh filters, driven in turns; who goes first changes from round to round.
-void compare_once(const test::TempDir& directory, int connections, bool trace_header, int rules,
-                  Pairs& pairs) {
+void compare_once(const test::TempDir& directory, const Setting& setting, Pairs& pairs) {
   const std::string a = (directory / "a.sock").string(), b = (directory / "b.sock").string();
+  if (setting.one_processor) keep_on(1);
   const pid_t ipmit_pid = bench::start_ipmit_filter(
-      {.socket = a, .trace_header = trace_header, .rules = rules, .held_ms = 0});
+      {.socket = a, .trace_header = setting.trace_header, .rules = setting.rules, .held_ms = 0});
   const pid_t empty_pid = bench::start_empty_filter(
-      {.socket = b, .trace_header = trace_header, .rules = 0, .held_ms = 0});
+      {.socket = b, .trace_header = setting.trace_header, .rules = 0, .held_ms = 0});
+  if (setting.one_processor) keep_on(0);
   {
-    auto ipmit_sessions = open_sessions(a, connections),
-         empty_sessions = open_sessions(b, connections);
+    auto ipmit_sessions = open_sessions(a, setting.connections),
+         empty_sessions = open_sessions(b, setting.connections);
     Driver ipmit_driver(ipmit_sessions), empty_driver(empty_sessions);
     ipmit_driver.messages_per_second(kRound);
     empty_driver.messages_per_second(kRound);
@@ -161,27 +180,30 @@ void compare_once(const test::TempDir& directory, int connections, bool trace_he
       if (round % 2 != 0) pairs.ours.drive(ipmit_driver, ipmit_pid);
     }
   }
+  keep_on({});
   bench::end_filter(ipmit_pid);
   bench::end_filter(empty_pid);
   std::filesystem::remove(b);  // libmilter does not replace it
 }
 
 // How libmilter's threads settle stays with a process for its life and moves its rate by a fifth
-// either way, so many short lives say more than one long one.
-void compare(const test::TempDir& directory, int connections, bool trace_header, int rules) {
+// either way, so many short lives say more than one long one. Kept on one processor, they differ
+// less.
+void compare(const test::TempDir& directory, const Setting& setting) {
   Pairs pairs;
-  for (int life = 0; life < kLives; ++life)
-    compare_once(directory, connections, trace_header, rules, pairs);
+  for (int life = 0; life < kLives; ++life) compare_once(directory, setting, pairs);
   std::vector<double> ratios;
   for (std::size_t i = 0; i < pairs.ours.rates.size(); ++i)
     ratios.push_back(pairs.ours.rates[i] / pairs.theirs.rates[i]);
   std::sort(ratios.begin(), ratios.end());
   std::printf(
-      "throughput connections=%d rules=%d trace_header=%s ipmit=%.0f/s empty=%.0f/s ratio=%.3f "
+      "throughput processors=%s connections=%d rules=%d trace_header=%s ipmit=%.0f/s empty=%.0f/s "
+      "ratio=%.3f "
       "quartiles=%.3f..%.3f cpu_us_per_message ipmit=%.1f empty=%.1f ratio=%.3f\n",
-      connections, rules, trace_header ? "yes" : "no", median(pairs.ours.rates),
-      median(pairs.theirs.rates), median(ratios), ratios[ratios.size() / 4],
-      ratios[ratios.size() * 3 / 4], pairs.ours.cpu_micros(), pairs.theirs.cpu_micros(),
+      setting.one_processor ? "1" : "all", setting.connections, setting.rules,
+      setting.trace_header ? "yes" : "no", median(pairs.ours.rates), median(pairs.theirs.rates),
+      median(ratios), ratios[ratios.size() / 4], ratios[ratios.size() * 3 / 4],
+      pairs.ours.cpu_micros(), pairs.theirs.cpu_micros(),
       pairs.theirs.cpu_micros() / pairs.ours.cpu_micros());
 }
 
@@ -266,11 +288,11 @@ int main(int argc, char** argv) {
   const test::TempDir directory("milter-bench");
   const auto wanted = [&](const char* name) { return only.empty() || only == name; };
   if (wanted("throughput")) {
-    for (const int connections : {10, 100}) {
-      for (const bool trace_header : {false, true}) {
-        for (const int rules : {0, 10'000}) compare(directory, connections, trace_header, rules);
-      }
-    }
+    for (const bool one_processor : {true, false})
+      for (const bool trace_header : {false, true})
+        for (const int connections : {10, 100})
+          for (const int rules : {0, 10'000})
+            compare(directory, {connections, trace_header, rules, one_processor});
   }
   if (wanted("idle")) {
     idle(directory, 2'000, true);
