@@ -270,6 +270,7 @@ void start_libmilter(const GlueOptions& options, const SessionServices& services
   check(smfi_settimeout(static_cast<int>(options.idle_limit.count() / 1000)), "the idle limit");
   check(smfi_opensocket(0), "the socket");
   std::thread([] {
+    pthread_setname_np(pthread_self(), "libmilter");  // the library's threads inherit it
     if (smfi_main() != MI_SUCCESS) {
       common::log_event(common::LogLevel::kError, "libmilter_ended", {});
       _exit(1);  // nobody listens any more; the service manager starts us again

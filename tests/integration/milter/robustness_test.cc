@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
+#include "tests/support/frozen_threads.h"
 #include "tests/support/milter_client.h"
 #include "tests/support/milter_daemon.h"
 
@@ -68,6 +69,21 @@ TEST_F(Robustness, AHalfPacketHoldsNobodyUp) {
   half.wire().send_bytes(std::string_view("\0\0\0\x0dO\0\0", 7));
   for (int i = 0; i < 20; ++i) expect_service();
   EXPECT_EQ(daemon_->http("GET", "/livez").status, 200);
+}
+
+// A process that lives while its library answers nobody.
+TEST_F(Robustness, AStuckLibraryIsNotAlive) {
+  start({.settings = {{"probe_every", "100ms"}, {"probe_deadline", "200ms"}}});
+  const auto livez = [&] { return daemon_->http("GET", "/livez").status; };
+  ASSERT_EQ(livez(), 200);
+  {
+    const FrozenThreads library(daemon_->process().pid(), "libmilter");
+    if (library.count() == 0) GTEST_SKIP() << "this system allows no ptrace";
+    EXPECT_TRUE(wait_until([&] { return livez() == 503; }));
+    EXPECT_GE(daemon_->metric("ipmit_milter_probe_failures_total"), 1);
+  }
+  EXPECT_TRUE(wait_until([&] { return livez() == 200; }));
+  expect_service();
 }
 
 TEST_F(Robustness, ResetStormsKeepTheSessionInStep) {
