@@ -8,6 +8,7 @@
 #include <set>
 #include <utility>
 
+#include "events/bounce_pattern.h"
 #include "events/bounce_phrases.h"
 #include "events/bounce_text.h"
 
@@ -17,48 +18,7 @@ namespace {
 using policy::BounceClass;
 using policy::BounceRule;
 
-constexpr std::size_t kMaxGap = 80;  // characters that a '*' stands for, at most
 constexpr std::size_t kMaxRules = 10000;
-
-std::vector<std::string> pieces_of(std::string_view pattern) {
-  std::vector<std::string> pieces;
-  for (std::size_t start = 0; start <= pattern.size();) {
-    const std::size_t star = std::min(pattern.find('*', start), pattern.size());
-    if (star > start) pieces.emplace_back(pattern.substr(start, star - start));
-    start = star + 1;
-  }
-  return pieces;
-}
-
-// One text or url pattern; equal ones of several rules are one.
-struct Pattern {
-  bool url = false;
-  std::vector<std::string> pieces;
-  std::vector<std::uint32_t> rules;  // that ask for it (not those that ask for its absence)
-
-  const std::string& longest() const {
-    return *std::max_element(pieces.begin(), pieces.end(),
-                             [](const auto& a, const auto& b) { return a.size() < b.size(); });
-  }
-  // Called when the longest piece is known to be there.
-  bool holds(std::string_view text) const {
-    if (pieces.size() == 1) return true;
-    for (std::size_t at = text.find(pieces[0]); at != std::string_view::npos;
-         at = text.find(pieces[0], at + 1))
-      if (rest_holds(text, at + pieces[0].size())) return true;
-    return false;
-  }
-
- private:
-  bool rest_holds(std::string_view text, std::size_t at) const {
-    for (std::size_t i = 1; i < pieces.size(); ++i) {
-      const std::size_t found = text.substr(at, kMaxGap + pieces[i].size()).find(pieces[i]);
-      if (found == std::string_view::npos) return false;
-      at += found + pieces[i].size();
-    }
-    return true;
-  }
-};
 
 bool code_matches(std::string_view pattern, std::string_view code) {
   if (code.empty() || pattern == "none") return code.empty() && pattern == "none";
@@ -104,7 +64,7 @@ bool is_confirmed(const BounceRule& rule, const BounceFacts& facts) {
 }
 
 std::optional<std::string> text_problem(const std::string& pattern) {
-  if (pieces_of(pattern).empty()) return "empty text";
+  if (pattern.find_first_not_of('*') == std::string::npos) return "empty text";
   if (to_lower(pattern) != pattern) return "text \"" + pattern + "\" is not lower case";
   if (pattern.find("  ") != std::string::npos)
     return "text \"" + pattern + "\" has two blanks, which no diagnostic text has after folding";
@@ -127,8 +87,13 @@ std::optional<std::string> rule_problem(const BounceRule& rule) {
       rule.reply.empty() && rule.stage.empty())
     return "no condition";
   for (const auto* list : {&rule.text, &rule.not_text, &rule.url})
-    for (const auto& pattern : *list)
-      if (auto problem = text_problem(pattern)) return problem;
+    for (const auto& text : *list) {
+      const std::vector<std::string> patterns = write_out(text);
+      if (patterns.empty())
+        return "text \"" + text + "\": braces are open or nested, or give more than 4096 texts";
+      for (const auto& pattern : patterns)
+        if (auto problem = text_problem(pattern)) return problem;
+    }
   for (const auto* list : {&rule.status, &rule.confirm_status})
     for (const auto& pattern : *list)
       if (auto problem = code_problem(pattern, 2)) return problem;
@@ -142,26 +107,30 @@ std::optional<std::string> rule_problem(const BounceRule& rule) {
 }  // namespace
 
 struct BounceRules::Compiled {
-  // The patterns a rule asks for, by number.
+  // The patterns a rule asks for, by number, in order.
   struct Wording {
     std::vector<std::uint32_t> text, not_text, url;
   };
   std::vector<BounceRule> rules;
   std::vector<Wording> wordings;  // [rule]
-  std::vector<Pattern> patterns;
+  std::vector<BouncePattern> patterns;
   std::vector<std::uint32_t> of_codes;  // rules without text and url, in order
-  std::unique_ptr<PhraseIndex> index;   // phrase i: longest piece of pattern i
+  std::unique_ptr<PhraseIndex> index;   // phrase i: that of pattern i
 
   void build() {
     std::map<std::pair<bool, std::string>, std::uint32_t> ids;
     const auto number = [&](bool url, const std::vector<std::string>& texts) {
       std::vector<std::uint32_t> out;
       for (const std::string& text : texts) {
-        const auto [entry, added] =
-            ids.try_emplace({url, text}, static_cast<std::uint32_t>(patterns.size()));
-        if (added) patterns.push_back({url, pieces_of(text), {}});
-        out.push_back(entry->second);
+        const std::vector<std::string> written = write_out(text);
+        for (const std::string& pattern : written) {
+          const auto [entry, added] =
+              ids.try_emplace({url, pattern}, static_cast<std::uint32_t>(patterns.size()));
+          if (added) patterns.emplace_back(url, pattern, written.size() > 1);
+          out.push_back(entry->second);
+        }
       }
+      std::sort(out.begin(), out.end());
       return out;
     };
     for (std::uint32_t i = 0; i < rules.size(); ++i) {
@@ -174,7 +143,7 @@ struct BounceRules::Compiled {
     }
     std::vector<std::string_view> phrases;
     phrases.reserve(patterns.size());
-    for (const Pattern& entry : patterns) phrases.push_back(entry.longest());
+    for (const BouncePattern& entry : patterns) phrases.push_back(entry.phrase());
     index = std::make_unique<PhraseIndex>(phrases);
   }
 
@@ -182,8 +151,8 @@ struct BounceRules::Compiled {
   std::vector<std::uint32_t> find_patterns(const NormalText& text) const {
     std::vector<std::uint32_t> found;
     const auto search = [&](bool url, std::string_view where) {
-      index->search(where, [&](std::uint32_t id, std::size_t) {
-        if (patterns[id].url == url && patterns[id].holds(where)) found.push_back(id);
+      index->search(where, [&](std::uint32_t id, std::size_t end) {
+        if (patterns[id].url() == url && patterns[id].holds(where, end)) found.push_back(id);
         return false;
       });
     };
@@ -199,8 +168,8 @@ struct BounceRules::Compiled {
     if (raw.empty()) return nullptr;
     const std::vector<std::uint32_t> found = find_patterns(normalize_diagnostic(raw));
     const auto any = [&](const std::vector<std::uint32_t>& ids) {
-      return std::any_of(ids.begin(), ids.end(), [&](std::uint32_t id) {
-        return std::binary_search(found.begin(), found.end(), id);
+      return std::any_of(found.begin(), found.end(), [&](std::uint32_t id) {
+        return std::binary_search(ids.begin(), ids.end(), id);
       });
     };
     std::vector<std::uint32_t> candidates;

@@ -139,6 +139,24 @@ TEST(BounceRules, AWordingThatNothingBearsOutIsUnclear) {
   EXPECT_EQ(class_of("", SmtpStage::kUnknown), BounceClass::kUnclear);
 }
 
+TEST(BounceRules, AlternativesAreTextsLikeOthers) {
+  BounceRule full = rule("full", BounceClass::kSoft);
+  full.text = {"{user|mailbox} {is |}full", "out of {disk |}space"};
+  full.not_text = {"not {yet |}full", "{moon|stomach} is full"};
+  const BounceRules rules = compiled({full});
+  const auto matches = [&](const char* text) {
+    BounceFacts facts;
+    facts.text = text;
+    return !rules.classify(facts).rule.empty();
+  };
+  EXPECT_TRUE(matches("552 Mailbox is full"));
+  EXPECT_TRUE(matches("552 User full"));
+  EXPECT_TRUE(matches("552 Out of disk space"));
+  EXPECT_FALSE(matches("552 Mailbox was full"));
+  EXPECT_FALSE(matches("552 Mailbox is full, but not yet full"));
+  EXPECT_FALSE(matches("552 Mailbox is full, and the moon is full"));
+}
+
 TEST(BounceRules, RefusesRulesThatCouldNeverMatchAndSaysWhere) {
   const auto problem_of = [](BounceRule bad) {
     bad.line = 7;
@@ -153,6 +171,10 @@ TEST(BounceRules, RefusesRulesThatCouldNeverMatchAndSaysWhere) {
   EXPECT_NE(problem_of(bad).find("two blanks"), std::string::npos);
   bad.text = {"*"};
   EXPECT_NE(problem_of(bad).find("empty text"), std::string::npos);
+  bad.text = {"{user|mailbox full"};
+  EXPECT_NE(problem_of(bad).find("braces are open"), std::string::npos);
+  bad.text = {"{user|mailbox} {is|} full"};
+  EXPECT_NE(problem_of(bad).find("\"user  full\" has two blanks"), std::string::npos);
   bad.text = {};
   bad.status = {"5.1"};
   EXPECT_NE(problem_of(bad).find("\"5.1\" is not a code"), std::string::npos);
