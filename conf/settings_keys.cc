@@ -166,7 +166,9 @@ void add_limiter(Keys& keys, LimiterSettings& s) {
       integer_value(s.most_keys, 1000, 100'000'000));
   add("redis_deadline", "How long a throttled message may wait for the shared counters in Redis.",
       duration_value(s.redis_deadline, milliseconds(1), seconds(5)));
-  add("breaker_failures", "Failures in a row after which Redis is not asked for breaker_pause.",
+  add("breaker_failures",
+      "Failures in a row after which Redis is not asked for breaker_pause; one, if it is silent "
+      "then.",
       integer_value(s.breaker_failures, 1, 1000));
   add("breaker_pause", "How long the milter counts alone before it asks Redis again.",
       duration_value(s.breaker_pause, milliseconds(10), minutes(10)));

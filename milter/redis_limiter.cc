@@ -157,7 +157,12 @@ std::optional<Limiter::Result> RedisLimiter::ask(const schema::RedisScript& scri
 
 void RedisLimiter::note_failure(const std::string& reason) {
   meters_->failures.add();
-  if (++failures_ >= options_.breaker_failures) break_off(reason);
+  if (++failures_ >= options_.breaker_failures) return break_off(reason);
+  {
+    const std::lock_guard lock(mutex_);
+    in_doubt_ = true;
+  }
+  changed_.notify_all();
 }
 
 void RedisLimiter::break_off(const std::string& reason) {
@@ -173,7 +178,9 @@ void RedisLimiter::run(const std::stop_token& stop) {
     probe();
     std::unique_lock lock(mutex_);
     const Duration pause = open_ ? options_.probe_every : options_.check_every;
-    changed_.wait_for(lock, stop, pause, [&] { return pause > options_.probe_every && open_; });
+    changed_.wait_for(lock, stop, pause, [&] {
+      return in_doubt_.exchange(false) || (pause > options_.probe_every && open_);
+    });
   }
 }
 

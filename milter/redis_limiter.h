@@ -19,9 +19,10 @@ namespace ipmit::milter {
 
 // Budgets that all milters share, kept in Redis by its own clock (schema/gcra.lua): one round trip
 // a call, with a deadline. A call that fails is answered by a LocalLimiter with this milter's part
-// of the limit. After some failures in a row the breaker is open: all calls are answered so, at
-// once, while a thread of its own reconnects and closes the breaker when Redis answers within the
-// deadline again. No mail waits for a connect, and nothing is sent a second time; a charge whose
+// of the limit. After some failures in a row, or when a thread of its own, which the first failure
+// wakes, gets no answer in time either, the breaker is open: all calls are answered so, at once,
+// while that thread reconnects and closes the breaker when Redis answers within the deadline again.
+// No mail waits for a connect, and nothing is sent a second time; a charge whose
 // answer came too late may have been taken in vain.
 //
 // Thread-safe; a call holds one of `connections` for its round trip, or waits for one within the
@@ -67,6 +68,7 @@ class RedisLimiter : public Limiter {
   LocalLimiter local_;
   std::atomic<bool> open_{true};
   std::atomic<std::uint32_t> failures_{0};  // in a row
+  std::atomic<bool> in_doubt_{false};       // a call failed, and the prober has not looked yet
 
   std::mutex mutex_;
   std::condition_variable_any changed_;

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // How fast rules and limits move: the disk snapshot, Redis as source and as shared limiter.
-// usage: bench_state [RULES [PART…]]   (1000000, the targets hold for that; PART: limiter, feeds,
-// disk, redis)
+// usage: bench_state [RULES [PART…]]   (1000000, the targets hold for that; PART: limiter, few,
+// feeds, disk, redis)
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -160,6 +161,10 @@ double percentile(Times times, std::size_t percent) {
 
 void report_outage(const std::string& what, const Times& times) {
   report("decision: " + what + ", p99", percentile(times, 99), "ms", 5);
+  report("decision: " + what + ", above 5 ms",
+         static_cast<double>(
+             std::count_if(times.begin(), times.end(), [](double t) { return t > 5; })),
+         "", 0);
   report("decision: " + what + ", the slowest of " + std::to_string(times.size()),
          *std::max_element(times.begin(), times.end()), "ms", 0);
 }
@@ -262,6 +267,67 @@ void measure_limiter() {
          0);
 }
 
+// Few messages, so that those which find out are a larger part: for a minute one every 100 ms, from
+// five sessions in turn, beginning with the fault.
+Times take_slowly(const Decisions& decisions, milter::Limiter& limiter) {
+  constexpr int kSessions = 5, kCallsEach = 120;
+  constexpr std::chrono::milliseconds kEvery(500), kBetween(100);
+  std::vector<Times> times(kSessions);
+  const auto begin = Clock::now();
+  {
+    std::vector<std::jthread> sessions;
+    for (int i = 0; i < kSessions; ++i)
+      sessions.emplace_back([&, i] {
+        for (int call = 0; call < kCallsEach; ++call) {
+          std::this_thread::sleep_until(begin + i * kBetween + call * kEvery);
+          const Times one = decisions.take(limiter, 1, 1);
+          times[static_cast<std::size_t>(i)].push_back(one[0]);
+        }
+      });
+  }
+  Times all;
+  for (const Times& part : times) all.insert(all.end(), part.begin(), part.end());
+  return all;
+}
+
+// The three outages side by side, each with its own server.
+void measure_few_messages() {
+  struct Outage {
+    const char* what;
+    std::function<void(test::TempRedis&, test::SlowProxy&)> begin;
+    bool by_proxy = false;
+    Times times{};
+  };
+  std::vector<Outage> outages = {
+      {"no outage", [](auto&, auto&) {}},
+      {"Redis silent", [](auto& redis, auto&) { redis.pause(); }},
+      {"Redis stopped", [](auto& redis, auto&) { redis.kill(); }},
+      {"Redis answers after 2 s",
+       [](auto&, auto& proxy) { proxy.set_delay(std::chrono::seconds(2)); }, true}};
+  {
+    std::vector<std::jthread> runs;
+    for (Outage& outage : outages)
+      runs.emplace_back([&outage] {
+        test::TempRedis redis;
+        const std::uint16_t port = test::free_port();
+        test::SlowProxy proxy(port, redis.port());
+        const Decisions decisions;
+        common::Metrics metrics;
+        milter::RedisLimiter::Options limiter_options;
+        limiter_options.redis = options(redis);
+        if (outage.by_proxy)
+          limiter_options.redis.url =
+              *schema::parse_redis_url("redis://127.0.0.1:" + std::to_string(port));
+        milter::RedisLimiter limiter(limiter_options, metrics);
+        wait_shared(limiter);
+        outage.begin(redis, proxy);
+        outage.times = take_slowly(decisions, limiter);
+      });
+  }
+  for (const Outage& outage : outages)
+    report_outage("one in 100 ms, " + std::string(outage.what), outage.times);
+}
+
 void measure_slow_redis() {
   const test::TempRedis redis;
   const std::uint16_t port = test::free_port();
@@ -290,6 +356,7 @@ int main(int argc, char** argv) {
   };
   std::printf("state, %zu rules\n", count);
   if (wanted("limiter")) ipmit::measure_limiter(), ipmit::measure_slow_redis();
+  if (wanted("few")) ipmit::measure_few_messages();
   if (wanted("feeds")) ipmit::measure_feeds();
   const auto rules = ipmit::test::bulk_rules(1, wanted("disk") || wanted("redis") ? count : 1);
   if (wanted("disk")) ipmit::measure_disk(rules);

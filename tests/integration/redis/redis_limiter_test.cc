@@ -78,6 +78,22 @@ TEST(RedisLimiter, FiveMiltersWithWrongClocksShareOneLimitExactly) {
   EXPECT_GE(count, static_cast<int>((100 + 3 * 10) * 0.99));
 }
 
+// Where mail is rare, a failure in a row takes its time, and each of them would wait.
+TEST(RedisLimiter, OneFailureIsEnoughIfRedisIsAway) {
+  const TempRedis redis;
+  auto options = patient(redis);
+  options.deadline = Duration(200);
+  options.breaker_failures = 4;
+  options.check_every = std::chrono::hours(1);
+  Milter milter(options);
+  const std::vector<Charge> one = {charge("a", limit(9, std::chrono::hours(1), 9))};
+  redis.pause();
+  EXPECT_TRUE(milter.limiter.charge(one, common::now()).ok());
+  EXPECT_TRUE(wait_until([&] { return !milter.limiter.is_shared(); })) << "nobody else asked";
+  redis.resume();
+  EXPECT_TRUE(wait_until([&] { return milter.limiter.is_shared(); }));
+}
+
 TEST(RedisLimiter, ChargesAllOrNone) {
   const TempRedis redis;
   Milter milter(patient(redis));
