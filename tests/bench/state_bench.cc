@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // How fast rules and limits move: the disk snapshot, Redis as source and as shared limiter.
 // usage: bench_state [RULES [PART…]]   (1000000, the targets hold for that; PART: limiter, few,
-// feeds, disk, redis)
+// change, feeds, disk, redis)
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
+#include <fstream>
 #include <functional>
 #include <memory>
 #include <string>
 #include <thread>
 #include <vector>
+
+#include <malloc.h>
 
 #include "common/log.h"
 #include "milter/redis_limiter.h"
@@ -150,6 +153,61 @@ void measure_feeds() {
   std::sort(times.begin(), times.end());
   report("feeds: five enforce a change, p50", times[times.size() / 2], "s", 0);
   report("feeds: five enforce a change, p99", times[times.size() * 99 / 100], "s", 1);
+}
+
+double memory_mb(const char* which) {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);)
+    if (line.starts_with(which))
+      return std::strtod(line.c_str() + line.find(':') + 1, nullptr) / 1e3;
+  return 0;
+}
+
+// Until one milter enforces a change among so many rules, each change by itself, and what the
+// copies on the way take at most.
+void measure_change(std::size_t count) {
+  const test::TempRedis redis;
+  const test::TempDir files("bench");
+  RedisPublisher publisher(options(redis));
+  std::uint64_t at = count;
+  std::string epoch;
+  {
+    const auto rules = test::bulk_rules(1, count);
+    epoch = publisher.reconcile(rules, RedisPublisher::Depth::kIndex, common::now()).epoch;
+    at = rules.revision;
+  }
+  malloc_trim(0);
+  std::ofstream("/proc/self/clear_refs") << 5;  // the peak so far is not ours
+  common::Metrics metrics;
+  milter::RuleFeed::Options feed_options;
+  feed_options.snapshot_file = files / "rules";
+  feed_options.start_deadline = schema::Duration(60'000);
+  const double before = memory_mb("VmRSS");
+  milter::RuleFeed feed(
+      feed_options, [&] { return std::make_unique<RedisSource>(options(redis)); }, metrics);
+  feed.start();
+  const std::string what = "change among " + std::to_string(count);
+  report(what + ": index, records and first copy", memory_mb("VmRSS") - before, "MB", 0);
+  std::vector<double> times;
+  for (int i = 0; i < 10; ++i, ++at) {
+    const std::vector<schema::Change> change = {
+        {at + 1, test::bulk_rules(at + 1, 1).mitigations[0]}};
+    times.push_back(seconds([&] {
+      publisher.publish(epoch, at, change, at + 1);
+      while (feed.rules().current()->revision() != at + 1)
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }));
+  }
+  std::sort(times.begin(), times.end());
+  report(what + ": enforced, p50 of 10", times[5], "s", 0);
+  report(what + ": enforced, max of 10", times.back(), "s", 0);
+  report(what + ": the index alone",
+         static_cast<double>(feed.rules().current()->memory_bytes()) / 1e6, "MB", 0);
+  report(what + ": memory after it", memory_mb("VmRSS") - before, "MB", 0);
+  report(what + ": memory at most", memory_mb("VmHWM") - before, "MB", 0);
+  const double peak = memory_mb("VmRSS");
+  malloc_trim(0);
+  report(what + ": of it free, and kept by malloc", peak - memory_mb("VmRSS"), "MB", 0);
 }
 
 using Times = std::vector<double>;  // milliseconds
@@ -357,6 +415,7 @@ int main(int argc, char** argv) {
   std::printf("state, %zu rules\n", count);
   if (wanted("limiter")) ipmit::measure_limiter(), ipmit::measure_slow_redis();
   if (wanted("few")) ipmit::measure_few_messages();
+  if (wanted("change")) ipmit::measure_change(count / 10), ipmit::measure_change(count);
   if (wanted("feeds")) ipmit::measure_feeds();
   const auto rules = ipmit::test::bulk_rules(1, wanted("disk") || wanted("redis") ? count : 1);
   if (wanted("disk")) ipmit::measure_disk(rules);
