@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Findings and their evidence, and retention, in PostgreSQL.
+#include "schema/finding_row.h"
 #include "schema/json_rows.h"
 #include "schema/postgres_migrate.h"
 #include "schema/postgres_record.h"
@@ -10,28 +11,10 @@ namespace {
 
 using Kind = PostgresTransaction::Kind;
 
-constexpr std::size_t kMostSummary = 500;
-
 const std::string kSelect =
     "SELECT id, (extract(epoch FROM at) * 1000)::bigint, target, rule, events, "
     "(extract(epoch FROM window_begins) * 1000)::bigint, "
     "(extract(epoch FROM window_ends) * 1000)::bigint, summary, mitigation FROM ipmit.findings ";
-
-TimePoint to_time(std::int64_t ms) {
-  return TimePoint(Duration(ms));
-}
-
-Finding to_finding(const PostgresRows::Row& row) {
-  return {std::string(row.text(0)),
-          to_time(row.number(1)),
-          std::string(row.text(2)),
-          std::string(row.text(3)),
-          static_cast<std::uint64_t>(row.number(4)),
-          to_time(row.number(5)),
-          to_time(row.number(6)),
-          std::string(row.text(7)),
-          std::string(row.text(8))};
-}
 
 std::string findings_json(const std::vector<Findings::Found>& found) {
   return to_json_rows(found, [](common::JsonObjectText& json, const Findings::Found& row) {
@@ -123,12 +106,7 @@ std::vector<Evidence> PostgresRecord::evidence(std::string_view id, std::size_t 
       "WHERE finding = $1 ORDER BY at, event LIMIT $2",
       id, most);
   std::vector<Evidence> evidence;
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    const auto row = rows[i];
-    const auto kind = parse_evidence_kind(row.text(2));
-    evidence.push_back({std::string(row.text(0)), to_time(row.number(1)),
-                        kind.value_or(Evidence::Kind::kDelivery), std::string(row.text(3))});
-  }
+  for (std::size_t i = 0; i < rows.size(); ++i) evidence.push_back(to_evidence(rows[i]));
   return evidence;
 }
 

@@ -2,6 +2,7 @@
 // Findings and their evidence, and retention, in SQLite.
 #include <utility>
 
+#include "schema/finding_row.h"
 #include "schema/record_text.h"
 #include "schema/sqlite_record.h"
 
@@ -10,28 +11,11 @@ namespace {
 
 using Transaction = SqliteTransaction;
 
-constexpr std::size_t kMostSummary = 500;
 constexpr Duration kBatchesKept = std::chrono::days(7);
 
 constexpr std::string_view kSelect =
     "SELECT id, at_ms, target, rule, events, window_begins_ms, window_ends_ms, summary, mitigation "
     "FROM findings ";
-
-TimePoint to_time(std::int64_t ms) {
-  return TimePoint(Duration(ms));
-}
-
-Finding to_finding(const SqliteStatement& row) {
-  return {std::string(row.text(0)),
-          to_time(row.number(1)),
-          std::string(row.text(2)),
-          std::string(row.text(3)),
-          static_cast<std::uint64_t>(row.number(4)),
-          to_time(row.number(5)),
-          to_time(row.number(6)),
-          std::string(row.text(7)),
-          std::string(row.text(8))};
-}
 
 std::optional<std::string_view> name_or_null(std::string_view name) {
   if (name.empty()) return std::nullopt;
@@ -103,11 +87,7 @@ std::vector<Evidence> SqliteRecord::evidence(std::string_view id, std::size_t mo
       "SELECT event, at_ms, kind, detail FROM evidence WHERE finding = ?1 ORDER BY at_ms, event "
       "LIMIT ?2");
   std::vector<Evidence> evidence;
-  for (rows.with(id, most); rows.next();) {
-    const auto kind = parse_evidence_kind(rows.text(2));
-    evidence.push_back({std::string(rows.text(0)), to_time(rows.number(1)),
-                        kind.value_or(Evidence::Kind::kDelivery), std::string(rows.text(3))});
-  }
+  for (rows.with(id, most); rows.next();) evidence.push_back(to_evidence(rows));
   return evidence;
 }
 
