@@ -116,7 +116,12 @@ Head mention(std::string_view line) {
 Head head_of(std::string_view line) {
   if (line.find('@') == std::string_view::npos || line.size() > 2000) return {};
   const std::string_view trimmed = trim(line);
-  if (trimmed.starts_with("<<<") || trimmed.starts_with(">>>")) return {};
+  if (trimmed.starts_with("<<<")) return {};
+  // A command of a transcript, or ">>> a@b <a@b>".
+  if (trimmed.starts_with(">>>")) {
+    Head head = head_at_start(trim(trimmed.substr(3)));
+    return head.strength == Strength::kHead ? head : Head{};
+  }
   if (const std::string_view behind = without_codes(trimmed); !behind.empty()) {
     Head head = head_at_start(behind);
     if (head.strength != Strength::kNone &&

@@ -11,8 +11,7 @@ namespace {
 
 bool is_separator(std::string_view line) {
   if (!line.starts_with("From ")) return false;
-  line = trim(line);
-  line.remove_prefix(5);
+  line = trim(line.substr(5));
   line = line.substr(std::min(line.find(' '), line.size()));
   line = line.substr(std::min(line.find_first_not_of(' '), line.size()));
   static constexpr std::string_view kDays = "Mon Tue Wed Thu Fri Sat Sun ";

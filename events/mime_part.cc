@@ -8,6 +8,8 @@
 
 #include <gmime/gmime.h>
 
+#include "events/bounce_text.h"
+
 namespace ipmit::events {
 namespace {
 
@@ -78,7 +80,7 @@ class Trim {
       if (boundary ? !counts_.add_boundary()
                    : state_ != State::kBody && !counts_.add_header_line(line))
         break;
-      if (boundary) state_ = State::kPart;
+      if (boundary) start_part(line);
       if (!boundary && state_ != State::kBody && !keep(line, kept.substr(start, next - start))) {
         text_.insert(text_.size() - instead_, kept.substr(copied, start - copied));
         instead_ = 0;
@@ -96,6 +98,30 @@ class Trim {
  private:
   enum class State { kTop, kPart, kBody };
 
+  // A line of dashes may also be text, and what looks like fields below it, too.
+  void start_part(std::string_view line) {
+    state_ = State::kPart;
+    dropping_ = false;
+    may_drop_ = std::any_of(boundaries_.begin(), boundaries_.end(), [&](auto name) {
+      if (!line.substr(2).starts_with(name)) return false;
+      const std::string_view tail = trim(line.substr(2 + name.size()));
+      return tail.empty() || tail == "--";
+    });
+  }
+
+  void note_boundary(std::string_view line) {
+    static constexpr std::string_view kName = "boundary=";
+    const auto found = std::search(line.begin(), line.end(), kName.begin(), kName.end(),
+                                   [](char a, char b) { return lower(a) == b; });
+    if (found == line.end() || boundaries_.size() >= kMaxContainers) return;
+    std::string_view value = line.substr(static_cast<std::size_t>(found - line.begin()));
+    value.remove_prefix(kName.size());
+    const bool is_quoted = value.starts_with('"');
+    if (is_quoted) value.remove_prefix(1);
+    value = value.substr(0, value.find_first_of(is_quoted ? "\"\r\n" : "; \t\r\n"));
+    if (!value.empty()) boundaries_.push_back(value);
+  }
+
   // False: the line of a header is left out; what stands in its place is at the end of text_.
   bool keep(std::string_view line, std::string_view with_end) {
     if (line.empty() || line == "\r") {
@@ -103,8 +129,9 @@ class Trim {
       return true;
     }
     const bool folded = line[0] == ' ' || line[0] == '\t';
-    if (!folded) dropping_ = is_idle(line);
+    if (!folded) dropping_ = may_drop_ && is_idle(line);
     if (dropping_) return false;
+    note_boundary(line);
     return !(folded || lower(line[0]) == 'c') || !rename(with_end);
   }
   // A field other than Content-Type and Content-Transfer-Encoding. What is not a field stays: it
@@ -132,6 +159,8 @@ class Trim {
   State state_ = State::kTop;
   std::size_t instead_ = 0;
   bool cut_ = false, dropping_ = false;
+  bool may_drop_ = true;                      // in a header for certain
+  std::vector<std::string_view> boundaries_;  // that headers have named
 };
 
 // Signatures and traces of filters make up most of a header, and no report needs them.

@@ -7,7 +7,6 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -15,10 +14,10 @@
 #include <string>
 
 #include <fcntl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "events/log_pipeline.h"
+#include "tests/bench/bench_report.h"
 #include "tests/support/shared_corpus.h"
 
 namespace ipmit::events {
@@ -29,29 +28,10 @@ namespace fs = std::filesystem;
 constexpr int kRounds = 3;
 constexpr long kGeneratedLines = 200'000;
 
-int missed = 0;
-
-void report(const char* what, double value, const char* unit, double least) {
-  const bool ok = value >= least;
-  if (!ok) ++missed;
-  std::printf("%-52s %10.2f %-9s target >= %g %s\n", what, value, unit, least,
-              ok ? "ok" : "MISSED");
-}
-
-double own_cpu_s() {
-  timespec time{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
-}
-
-double children_cpu_s() {
-  rusage usage{};
-  ::getrusage(RUSAGE_CHILDREN, &usage);
-  const auto seconds = [](const timeval& time) {
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
-  };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
+using bench::children_cpu_s;
+using bench::missed;
+using bench::own_cpu_s;
+using bench::report;
 
 double resident_mib() {
   long total = 0;

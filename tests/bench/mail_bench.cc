@@ -6,17 +6,15 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <string>
 #include <vector>
 
-#include <sys/resource.h>
-
 #include "conf/bounce_rules.h"
 #include "events/mail_report.h"
+#include "tests/bench/bench_report.h"
 #include "tests/support/shared_corpus.h"
 
 namespace ipmit::events {
@@ -28,29 +26,10 @@ constexpr int kRounds = 5;
 constexpr int kMailsARound = 10'000;
 constexpr int kSisimaiPasses = 4;
 
-int missed = 0;
-
-void report(const char* what, double value, const char* unit, double least) {
-  const bool ok = value >= least;
-  if (!ok) ++missed;
-  std::printf("%-52s %10.1f %-9s target >= %g %s\n", what, value, unit, least,
-              ok ? "ok" : "MISSED");
-}
-
-double own_cpu_s() {
-  timespec time{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
-}
-
-double children_cpu_s() {
-  rusage usage{};
-  ::getrusage(RUSAGE_CHILDREN, &usage);
-  const auto seconds = [](const timeval& time) {
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
-  };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
+using bench::children_cpu_s;
+using bench::missed;
+using bench::own_cpu_s;
+using bench::report;
 
 std::vector<std::string> read_mails(const fs::path& folder) {
   std::vector<std::string> mails;

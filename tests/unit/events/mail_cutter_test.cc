@@ -35,6 +35,8 @@ TEST(MailCutter, CutsOnlyFilesThatStartAsAMbox) {
        first + "From b Tue Nov 24 2026",
        {first, "From b Tue Nov 24 2026"}},
       {"words in a text", first + "From here on\n", {first + "From here on\n"}},
+      {"nobody", first + "From \n\nFrom  \n", {first + "From \n\nFrom  \n"}},
+      {"nobody at the start", "From \n\n" + second, {"From \n\n" + second}},
       {"no blank line before it",
        "From a Mon Nov 23 2026\nx\n" + second,
        {"From a Mon Nov 23 2026\nx\n" + second}},
