@@ -238,10 +238,13 @@ ReplyCodes find_codes(std::string_view text) {
       if (status > 0) {
         const ReplyCodes pair{std::string(text.substr(at, 3)),
                               std::string(text.substr(begin, status))};
-        if (!pair.status.ends_with(".4.7") && pair.status[0] == pair.reply[0]) return pair;
-        if (first.reply.empty()) first = pair;
+        const bool agree = pair.status[0] == pair.reply[0];
+        if (!pair.status.ends_with(".4.7") && agree && pair.reply[0] != '2') return pair;
+        if (first.reply.empty() || first.reply[0] == '2') first = pair;
         at = begin + status - 1;
-      } else if (first.reply.empty()) {
+      } else if (first.reply.empty() || (first.reply[0] == '2' && text[at] != '2')) {
+        // In a session the commands before were answered with 250.
+        if (!first.reply.empty() && first.status.starts_with('2')) first.status.clear();
         first.reply = text.substr(at, 3);
         at += 2;
       }

@@ -50,6 +50,11 @@ TEST(FindCodes, TakesThePairThatStandsTogether) {
       {"1550 5501 550x", "", ""},
       {"connect to mx[192.0.2.1]:25: timed out", "", ""},
       {"220 mx.example ESMTP", "220", ""},
+      {"250 2.1.5 Ok", "250", "2.1.5"},
+      {"MAIL FROM:<a> 250 ok RCPT TO:<b> 550 no", "550", ""},
+      {"MAIL 250 2.1.0 ok RCPT 550 no", "550", ""},
+      {"MAIL 250 2.1.0 ok RCPT 550 5.1.1 no", "550", "5.1.1"},
+      {"550 no QUIT 221 bye", "550", ""},
       {"5.1.1.1 is an address", "", ""},
       {"", "", ""},
   };

@@ -153,6 +153,47 @@ std::vector<Form> forms() {
        "<news@example.com>\n  To: ann@example.net\n  Size (in bytes): 1024\n  Number of lines: "
        "64\n\nError message below:\n550 5.1.1 Requested action not taken: no such user here\n\n",
        {{ann, "hard_user"}}},
+      {"Apache James, without a status",
+       kPostmaster,
+       "[BOUNCE] News",
+       "Hi. This is the James mail server at mx.example.com.\nI'm afraid I wasn't able to deliver "
+       "your message to the following addresses.\n\nMessage details:\n  Subject: News\n  MAIL "
+       "FROM: "
+       "news@example.com\n  RCPT TO: ann@example.net\n  Size (in bytes): 1024\n\nError message "
+       "below:\n550 - Requested action not taken: no such user here\n\n",
+       {{ann, "hard_user"}}},
+      {"CommuniGate",
+       kPostmaster,
+       "Undeliverable mail: News",
+       "Failed to deliver to '<ann@example.net>'\nSMTP module(domain example.net) reports:\n host "
+       "mx.example.net says:\n 550 5.1.1 user unknown\n\n",
+       {{ann, "hard_user"}}},
+      {"AOL of old",
+       kPostmaster,
+       "Mail Delivery Problem",
+       "Your mail is not being delivered to certain users for one of the\nfollowing "
+       "reasons:\n\nThe "
+       "following users are not known: ann@example.net 5.1.1\n\n",
+       {{ann, "hard_user"}}},
+      {"MDaemon",
+       kPostmaster,
+       "Permanent Delivery Failure",
+       "The attached message had PERMANENT fatal delivery errors!\n\nFailed address: "
+       "ann@example.net\n\n--- Session Transcript ---\n Mon 2026-11-23 10:00:00: --> MAIL "
+       "From:<news@example.com>\n Mon 2026-11-23 10:00:00: <-- 250 ok\n Mon 2026-11-23 10:00:00: "
+       "--> "
+       "RCPT To:<ann@example.net>\n Mon 2026-11-23 10:00:00: <-- 550 <ann@example.net>, Recipient "
+       "unknown\n--- End Transcript ---\n\n",
+       {{ann, "hard_user"}}},
+      {"hMailServer",
+       kPostmaster,
+       "Message undeliverable: News",
+       "Your message did not reach some or all of the intended recipients.\n\n   Sent: Mon, 23 Nov "
+       "2026 10:00:00 +0000\n   Subject: News\n\nThe following recipient(s) could not be "
+       "reached:\n\nann@example.net\n   Error Type: SMTP\n   Remote server (192.0.2.5) issued an "
+       "error.\n   hMailServer sent: RCPT TO:<ann@example.net>\n   Remote server replied: 550 "
+       "<ann@example.net>: Recipient address rejected: User unknown\n\nhMailServer\n\n",
+       {{ann, "hard_user"}}},
       {"Exchange 2000",
        "System Administrator <postmaster@mx.example.com>",
        "Undeliverable: News",
