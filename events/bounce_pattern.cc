@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::size_t kMaxGap = 80;  // characters that a '*' stands for, at most
 constexpr std::size_t kMaxAlternatives = 4096;
-constexpr std::size_t kMinPhrase = 4;  // shorter words would be found too often
+constexpr std::size_t kMinPhrase = 10;  // shorter ends would be found too often
 
 std::vector<std::string> split(std::string_view text, char at) {
   std::vector<std::string> parts;

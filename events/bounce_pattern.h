@@ -19,8 +19,8 @@ std::vector<std::string> write_out(std::string_view text);
 // looked up in a PhraseIndex is phrase(); holds() tells whether the rest is there, too.
 class BouncePattern {
  public:
-  // `is_alternative`: one of many that end in the same words, so that only its last word is looked
-  // up. `pattern` must hold more than '*'.
+  // `is_alternative`: one of many that end in the same words, so that only its last words are
+  // looked up. `pattern` must hold more than '*'.
   BouncePattern(bool url, std::string_view pattern, bool is_alternative);
 
   bool url() const { return url_; }

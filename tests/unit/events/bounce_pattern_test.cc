@@ -35,18 +35,19 @@ bool holds(const BouncePattern& pattern, std::string_view text) {
   return false;
 }
 
-TEST(BouncePattern, IsFoundByItsLastWordWhereItIsOneOfMany) {
-  const BouncePattern alone(false, "mailbox is full", false);
-  EXPECT_EQ(alone.phrase(), "mailbox is full");
-  const BouncePattern one_of_many(false, "mailbox is full", true);
-  EXPECT_EQ(one_of_many.phrase(), "full");
-  EXPECT_EQ(BouncePattern(false, "mailbox is up", true).phrase(), "is up") << "\"up\" is too short";
+TEST(BouncePattern, IsFoundByItsLastWordsWhereItIsOneOfMany) {
+  const BouncePattern alone(false, "mailbox is over quota", false);
+  EXPECT_EQ(alone.phrase(), "mailbox is over quota");
+  const BouncePattern one_of_many(false, "mailbox is over quota", true);
+  EXPECT_EQ(one_of_many.phrase(), "over quota");
+  EXPECT_EQ(BouncePattern(false, "mailbox is full", true).phrase(), "mailbox is full")
+      << "\"is full\" is too short";
   EXPECT_EQ(BouncePattern(false, "full", true).phrase(), "full");
   for (const BouncePattern* pattern : {&alone, &one_of_many}) {
-    EXPECT_TRUE(holds(*pattern, "this mailbox is full"));
-    EXPECT_TRUE(holds(*pattern, "full, the mailbox is full, or nearly full"));
-    EXPECT_FALSE(holds(*pattern, "the mailbox is not full"));
-    EXPECT_FALSE(holds(*pattern, "full"));
+    EXPECT_TRUE(holds(*pattern, "this mailbox is over quota"));
+    EXPECT_TRUE(holds(*pattern, "over quota, the mailbox is over quota, or nearly over quota"));
+    EXPECT_FALSE(holds(*pattern, "the mailbox is not over quota"));
+    EXPECT_FALSE(holds(*pattern, "over quota"));
   }
 }
 
