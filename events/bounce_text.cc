@@ -236,8 +236,7 @@ ReplyCodes find_codes(std::string_view text) {
       std::size_t begin = 0;
       const std::size_t status = status_behind(text, at + 3, begin);
       if (status > 0) {
-        const ReplyCodes pair{std::string(text.substr(at, 3)),
-                              std::string(text.substr(begin, status))};
+        ReplyCodes pair{std::string(text.substr(at, 3)), std::string(text.substr(begin, status))};
         const bool agree = pair.status[0] == pair.reply[0];
         if (!pair.status.ends_with(".4.7") && agree && pair.reply[0] != '2') return pair;
         if (first.reply.empty() || first.reply[0] == '2') first = pair;

@@ -44,7 +44,6 @@ std::string_view without_label(std::string_view line, bool& labelled) {
                                                  "rcpt to",
                                                  "unknown user",
                                                  "unknown host",
-                                                 "unknown host",
                                                  "email address",
                                                  "e-mail address",
                                                  "mailbox",
@@ -61,7 +60,7 @@ std::string_view without_label(std::string_view line, bool& labelled) {
                                                  "failed recipients"};
   const std::size_t colon = line.find(':');
   labelled = false;
-  if (colon == std::string_view::npos || colon > 24) return line;
+  if (colon > 24) return line;  // or none
   const std::string label = to_lower(trim(line.substr(0, colon)));
   labelled = std::find(std::begin(kLabels), std::end(kLabels), label) != std::end(kLabels);
   return labelled ? trim(line.substr(colon + 1)) : line;
@@ -161,12 +160,12 @@ class Reader {
     const Strength least = std::min(best_, Strength::kHead);
     for (std::size_t i = 0; i < lines_.size(); ++i) {
       const Head& head = heads_[i];
-      if (head.strength == Strength::kNone || head.strength < least)
+      const bool is_reply = head.strength == Strength::kReplyHead;
+      if (head.strength == Strength::kNone || head.strength < least ||
+          (is_reply && is_current(head.address)))
         add_line(lines_[i]);
-      else if (head.strength == Strength::kReplyHead && !is_current(head.address))
+      else if (is_reply)
         add_reply_head(lines_[i], head);
-      else if (head.strength == Strength::kReplyHead)
-        add_line(lines_[i]);
       else
         add_head(lines_[i], head);
     }
@@ -256,142 +255,6 @@ class Reader {
 
 std::vector<TextRecipient> read_text_report(std::string_view report) {
   return Reader(report).read();
-}
-
-bool is_bounce_subject(std::string_view subject) {
-  static constexpr std::string_view kStarts[] = {"undeliver",
-                                                 "returned mail",
-                                                 "failure notice",
-                                                 "mail delivery",
-                                                 "delivery status",
-                                                 "delivery fail",
-                                                 "delivery notification",
-                                                 "delivery report",
-                                                 "delivery problem",
-                                                 "delivery error",
-                                                 "non-deliver",
-                                                 "nondeliver",
-                                                 "non deliver",
-                                                 "message could not",
-                                                 "message not delivered",
-                                                 "message delivery",
-                                                 "mail could not",
-                                                 "mail failure",
-                                                 "mail failed",
-                                                 "mail system error",
-                                                 "mail undeliver",
-                                                 "mail error",
-                                                 "could not deliver",
-                                                 "unable to deliver",
-                                                 "could not send",
-                                                 "warning: could not send",
-                                                 "warning: message",
-                                                 "delayed mail",
-                                                 "permanent delivery",
-                                                 "there was an error sending",
-                                                 "postmaster notify",
-                                                 "email bounce",
-                                                 "bounced mail",
-                                                 "unzustellbar",
-                                                 "nicht zustellbar",
-                                                 "echec de",
-                                                 "\xC3\xA9"
-                                                 "chec de",
-                                                 "non remis",
-                                                 "no se puede entregar",
-                                                 "sorry, your message could not"};
-  const std::string low = to_lower(trim(subject));
-  return std::any_of(std::begin(kStarts), std::end(kStarts),
-                     [&](std::string_view start) { return low.starts_with(start); });
-}
-
-bool speaks_of_failure(std::string_view text) {
-  static const PhraseIndex kIndex(
-      {"could not be delivered",
-       "couldn't be delivered",
-       "cannot be delivered",
-       "can not be delivered",
-       "could not deliver",
-       "unable to deliver",
-       "wasn't able to deliver",
-       "was not delivered",
-       "wasn't delivered",
-       "not been delivered",
-       "not yet been delivered",
-       "undeliverable",
-       "undelivered",
-       "delivery failed",
-       "failed to deliver",
-       "delivery problems",
-       "not being delivered",
-       "delivery has failed",
-       "delivery failure",
-       "delivery error",
-       "delivery problem",
-       "failed permanently",
-       "permanent error",
-       "permanent fatal error",
-       "fatal error",
-       "did not reach",
-       "non-deliver",
-       "nondeliver",
-       "returned mail",
-       "mail failure",
-       "delivery to the following",
-       "transcript of session",
-       "delivery status notification",
-       "error has occurred",
-       "while attempting to deliver",
-       "mail failed",
-       "failed addresses",
-       "no valid recipients",
-       "error message below",
-       "no such user",
-       "may not exist",
-       "not have permission to post",
-       "not delivered",
-       "malformed address",
-       "incorrectly constructed",
-       "error was encountered",
-       "error occurred while",
-       "trouble delivering",
-       "could not be sent",
-       "was not sent",
-       "has been delayed",
-       "was delayed",
-       "is delayed",
-       "still being retried",
-       "not yet delivered",
-       "delivery attempt",
-       "error delivering",
-       "could not send",
-       "error sending your",
-       "user unknown",
-       "unknown user",
-       "unknown host",
-       "mailbox is full",
-       "mailbox full",
-       "over quota",
-       "rejected your message",
-       "message was rejected",
-       "mail was rejected",
-       "has been rejected",
-       "failure reasons",
-       "invalid final delivery",
-       "exceeds allowed size",
-       "sending failed",
-       "returned to sender",
-       "delivery of the following",
-       "unzustellbar",
-       "nicht zugestellt",
-       "non remis",
-       "n'a pas pu \xC3\xAAtre",
-       "no se pudo entregar",
-       "-------server message",
-       "\xD0\xBD\xD0\xB5 \xD0\xBC\xD0\xBE\xD0\xB6\xD0\xB5\xD1\x82 "
-       "\xD0\xB1\xD1\x8B\xD1\x82\xD1\x8C \xD0\xB4\xD0\xBE\xD1\x81\xD1\x82\xD0\xB0\xD0\xB2\xD0\xBB"
-       "\xD0\xB5\xD0\xBD\xD0\xBE"});
-  return kIndex.occurs_in(normalize_diagnostic(text).words);
 }
 
 }  // namespace ipmit::events

@@ -21,10 +21,4 @@ struct TextRecipient {
 // Never throws on any bytes.
 std::vector<TextRecipient> read_text_report(std::string_view report);
 
-// A sign that a text is a report of failed (or late) delivery, however it is worded.
-bool speaks_of_failure(std::string_view text);
-
-// A subject that mail servers give their reports; no answer to or forward of one.
-bool is_bounce_subject(std::string_view subject);
-
 }  // namespace ipmit::events

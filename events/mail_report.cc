@@ -8,6 +8,7 @@
 #include "events/bounce_address.h"
 #include "events/bounce_decision.h"
 #include "events/bounce_parts.h"
+#include "events/bounce_signs.h"
 #include "events/bounce_sns.h"
 #include "events/bounce_text.h"
 #include "events/bounce_text_report.h"
