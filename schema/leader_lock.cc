@@ -19,6 +19,8 @@ namespace {
 // hangs, or its host is gone. As long as the program lives, a thread of its own breaks the silence.
 constexpr const char* kSilence = "10s";
 constexpr common::Duration kHeartbeat{2'000};
+// As long the server may be silent: it hangs, and another may be the primary by now.
+constexpr common::Duration kPatience{10'000};
 
 // PostgreSQL 13 has no idle_session_timeout; there the keepalives notice a host that is gone.
 constexpr const char* kAcquire =
@@ -32,7 +34,9 @@ constexpr const char* kAcquire =
 
 struct LeaderLock::Impl {
   Impl(std::string url, std::int64_t lock_key, std::string lock_name)
-      : connection(std::move(url)), key(lock_key), name(std::move(lock_name)) {}
+      : connection(std::move(url)), key(lock_key), name(std::move(lock_name)) {
+    connection.set_patience(kPatience);
+  }
 
   bool is_held() const {
     return session && *session == connection.sessions() && connection.is_connected();

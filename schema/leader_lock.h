@@ -18,7 +18,7 @@ std::string lock_holder(const std::string& url, std::int64_t key);
 // The server gives it up when the session ends, so a leader that dies is replaced as soon as the
 // server sees its connection gone; one that hangs, or whose host is gone, after 10 s of silence.
 // (A thread of the holder breaks the silence, so its work may take longer.) Use it from one thread;
-// a call blocks for one or two round trips.
+// a call blocks for one or two round trips, or for 10 s if the server is silent.
 class LeaderLock {
  public:
   // Connects at the first use. `url` "postgresql://…"; `name` is what lock_holder() tells others.

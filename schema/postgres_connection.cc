@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/error.h"
+#include "schema/socket_watchdog.h"
 
 namespace ipmit::schema {
 namespace {
@@ -22,6 +23,9 @@ constexpr std::pair<std::string_view, std::string_view> kDefaults[] = {
     {"tcp_user_timeout", "15000"},       {"application_name", "ipmit"},
     {"client_encoding", "UTF8"},
 };
+
+constexpr common::Duration kPatience = PostgresConnection::kPatience;
+constexpr common::Duration kGoodbye{1'000};
 
 // Whoever holds the lock of all changes must not hold it for ever.
 constexpr const char* kSessionSettings =
@@ -115,18 +119,27 @@ struct PostgresConnection::Impl {
     std::optional<std::string> payload;
   };
 
-  explicit Impl(const std::string& url) : session(url), quiet(session) {
+  explicit Impl(const std::string& url) : session(url), quiet(session), watchdog(session.sock()) {
 // Left alone, libpqxx would open another session behind our back, without its settings.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
     session.inhibit_reactivation(true);
 #pragma GCC diagnostic pop
+    watchdog.arm(kPatience);
     pqxx::nontransaction(session).exec(kSessionSettings);
+    watchdog.disarm();
   }
+  ~Impl() {
+    watchdog.arm(kGoodbye);  // the receiver tells the server that it no longer listens, and waits
+    receiver.reset();
+  }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
 
   pqxx::connection session;
   pqxx::quiet_errorhandler quiet;  // its notices would go to standard error
   std::unique_ptr<Receiver> receiver;
+  SocketWatchdog watchdog;  // last: it ends before the session does
 };
 
 // Keeps the session until the transaction is gone, also when an error closed the connection.
@@ -139,23 +152,35 @@ struct PostgresRows::Impl {
   pqxx::result result;
 };
 
-namespace {
-
-// Runs `call` and turns what libpqxx throws into our two errors; what costs the session closes it.
+// Runs `call` within the patience and turns what libpqxx throws into our two errors; what costs the
+// session closes it.
 template <typename Call>
-auto guarded(PostgresConnection& connection, Call call) {
+auto PostgresConnection::guarded(common::Duration patience, Call call) {
+  const std::shared_ptr<Impl> watched = impl_;
+  const auto fail_if_silent = [&] {
+    if (!watched || !watched->watchdog.has_fired()) return;
+    disconnect();
+    throw TransientError(place_ + ": no answer within " + common::to_duration_text(patience));
+  };
+  struct Disarm {
+    Impl* impl;
+    ~Disarm() {
+      if (impl != nullptr) impl->watchdog.disarm();
+    }
+  } const disarm{watched.get()};
+  if (watched) watched->watchdog.arm(patience);
   try {
     return call();
   } catch (const pqxx::sql_error& error) {
-    if (!connection.is_connected() || is_transient(error)) connection.disconnect();
-    fail(connection.place(), error);
+    fail_if_silent();
+    if (!is_connected() || is_transient(error)) disconnect();
+    fail(place_, error);
   } catch (const std::exception& error) {  // broken_connection, in_doubt_error, use after those
-    connection.disconnect();
-    throw TransientError(connection.place() + ": " + one_line(error.what()));
+    fail_if_silent();
+    disconnect();
+    throw TransientError(place_ + ": " + one_line(error.what()));
   }
 }
-
-}  // namespace
 
 std::string_view PostgresRows::Row::text(int column) const {
   const auto field = rows_.impl_->result[static_cast<pqxx::result::size_type>(index_)][column];
@@ -196,7 +221,7 @@ void PostgresConnection::disconnect() {
 
 void PostgresConnection::connect() {
   if (is_connected()) return;
-  guarded(*this, [&] {
+  guarded(patience_, [&] {
     impl_.reset();
     impl_ = std::make_shared<Impl>(url_);
     if (!channel_.empty())
@@ -208,13 +233,13 @@ void PostgresConnection::connect() {
 void PostgresConnection::listen(const std::string& channel) {
   channel_ = channel;
   if (!is_connected()) return connect();
-  guarded(*this,
+  guarded(patience_,
           [&] { impl_->receiver = std::make_unique<Impl::Receiver>(impl_->session, channel_); });
 }
 
 std::optional<std::string> PostgresConnection::wait_for_notification(common::Duration deadline) {
   connect();
-  return guarded(*this, [&] {
+  return guarded(patience_, [&] {
     const auto seconds = std::chrono::floor<std::chrono::seconds>(deadline);
     const std::chrono::microseconds rest = deadline - seconds;
     impl_->session.await_notification(static_cast<long>(seconds.count()),
@@ -225,9 +250,13 @@ std::optional<std::string> PostgresConnection::wait_for_notification(common::Dur
 }
 
 PostgresTransaction::PostgresTransaction(PostgresConnection& connection, Kind kind)
-    : connection_(connection), impl_(std::make_unique<Impl>()) {
+    : PostgresTransaction(connection, kind, connection.patience_) {}
+
+PostgresTransaction::PostgresTransaction(PostgresConnection& connection, Kind kind,
+                                         common::Duration patience)
+    : connection_(connection), patience_(patience), impl_(std::make_unique<Impl>()) {
   connection_.connect();
-  guarded(connection_, [&] {
+  connection_.guarded(patience_, [&] {
     impl_->connection = connection_.impl_;
     auto& session = impl_->connection->session;
     if (kind == Kind::kRead)
@@ -238,7 +267,13 @@ PostgresTransaction::PostgresTransaction(PostgresConnection& connection, Kind ki
   });
 }
 
-PostgresTransaction::~PostgresTransaction() = default;
+// Rolls back what was not committed, which asks the server too.
+PostgresTransaction::~PostgresTransaction() {
+  SocketWatchdog& watchdog = impl_->connection->watchdog;
+  watchdog.arm(patience_);
+  impl_->work.reset();
+  watchdog.disarm();
+}
 
 PostgresRows PostgresTransaction::run(const std::string& sql,
                                       const std::vector<PostgresParameter>& parameters) {
@@ -251,7 +286,7 @@ PostgresRows PostgresTransaction::run(const std::string& sql,
                            ": a text with a zero byte, which it can not hold");
     texts.push_back(parameter ? parameter->c_str() : nullptr);
   }
-  return guarded(connection_, [&] {
+  return connection_.guarded(patience_, [&] {
     auto result = impl_->work->exec_params(sql, pqxx::prepare::make_dynamic_params(texts));
     return PostgresRows(
         std::make_unique<PostgresRows::Impl>(PostgresRows::Impl{std::move(result)}));
@@ -259,11 +294,11 @@ PostgresRows PostgresTransaction::run(const std::string& sql,
 }
 
 void PostgresTransaction::execute(const std::string& sql) {
-  guarded(connection_, [&] { impl_->work->exec(sql); });
+  connection_.guarded(patience_, [&] { impl_->work->exec(sql); });
 }
 
 void PostgresTransaction::commit() {
-  guarded(connection_, [&] { impl_->work->commit(); });
+  connection_.guarded(patience_, [&] { impl_->work->commit(); });
 }
 
 }  // namespace ipmit::schema

@@ -62,7 +62,7 @@ PostgresParameter to_parameter(const std::optional<Value>& value) {
 // A session with a PostgreSQL server, and the only code that speaks to libpqxx. Connects when first
 // used, and again by the next transaction after the session was lost; calls block for at most the
 // limits that the session sets (connect 5 s, or 2 s for each of several hosts, a lock 5 s, a
-// statement 60 s, a dead peer 15 s), unless the URL says otherwise.
+// statement 60 s, a dead peer 15 s, a silent one 75 s), unless the URL says otherwise.
 //
 // A URL may name several hosts, "postgresql://user@a,b/ipmit": the one that is the primary is used.
 //
@@ -84,6 +84,12 @@ class PostgresConnection {
   // within `deadline`. Throws when the session is lost. Not inside a transaction.
   std::optional<std::string> wait_for_notification(common::Duration deadline);
 
+  // How long the server may take to answer a call; then the session is given up: a server that
+  // hangs, unlike one that is gone, keeps its connections. 0: for ever. The server itself gives up
+  // a statement before kPatience.
+  static constexpr common::Duration kPatience{75'000};
+  void set_patience(common::Duration patience) { patience_ = patience; }
+
   // How many sessions there were: a new one knows nothing of what happened between.
   std::uint64_t sessions() const { return sessions_; }
   bool is_connected() const;
@@ -94,7 +100,10 @@ class PostgresConnection {
  private:
   friend class PostgresTransaction;
   struct Impl;
+  template <typename Call>
+  auto guarded(common::Duration patience, Call call);
 
+  common::Duration patience_ = kPatience;
   std::string url_;
   std::string place_;  // the URL without password
   std::string channel_;
@@ -108,6 +117,8 @@ class PostgresTransaction {
  public:
   enum class Kind { kRead, kWrite };
   PostgresTransaction(PostgresConnection& connection, Kind kind);
+  // Where one needs more patience than the others of the connection.
+  PostgresTransaction(PostgresConnection& connection, Kind kind, common::Duration patience);
   ~PostgresTransaction();
   PostgresTransaction(const PostgresTransaction&) = delete;
   PostgresTransaction& operator=(const PostgresTransaction&) = delete;
@@ -124,6 +135,7 @@ class PostgresTransaction {
  private:
   struct Impl;
   PostgresConnection& connection_;
+  const common::Duration patience_;
   std::unique_ptr<Impl> impl_;
 };
 

@@ -26,7 +26,7 @@ std::int64_t read_version(PostgresTransaction& transaction) {
 }
 
 void run_steps(PostgresConnection& connection) {
-  PostgresTransaction transaction(connection, Kind::kWrite);
+  PostgresTransaction transaction(connection, Kind::kWrite, {});  // may rewrite a large table
   transaction.execute("SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0");
   transaction.query(kLock);
   const std::int64_t have = read_version(transaction);

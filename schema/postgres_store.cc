@@ -17,6 +17,9 @@ using policy::Mitigation;
 using policy::Target;
 using Kind = PostgresTransaction::Kind;
 
+// All but load() is short, and a leader must not hang with a server that does.
+constexpr Duration kPatience{15'000};
+
 // Takes the lock of all changes and says who makes this one.
 void begin_change(PostgresTransaction& transaction, const ChangeNote& note, TimePoint now,
                   std::string_view operation) {
@@ -69,6 +72,7 @@ std::uint64_t write_row(PostgresTransaction& transaction, const Mitigation& miti
 
 PostgresStore::PostgresStore(const std::string& url, bool may_migrate) : connection_(url) {
   check_postgres_schema(connection_, may_migrate);
+  connection_.set_patience(kPatience);
 }
 
 PutResult PostgresStore::put(Mitigation& mitigation, PutMode mode, const ChangeNote& note,

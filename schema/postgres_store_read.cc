@@ -60,7 +60,7 @@ std::string PostgresStore::epoch() {
 }
 
 MitigationSource::Loaded PostgresStore::load() {
-  PostgresTransaction transaction(connection_, Kind::kRead);
+  PostgresTransaction transaction(connection_, Kind::kRead, PostgresConnection::kPatience);
   Loaded loaded;
   Head head = read_head(transaction);
   loaded.set.revision = head.revision;

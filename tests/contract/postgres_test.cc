@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Migration, locks, sessions that are lost, retention of PostgreSQL.
 #include <atomic>
+#include <memory>
 #include <thread>
 
 #include "common/error.h"
@@ -152,6 +153,27 @@ TEST_F(Postgres, RetentionLeavesADayThatIsInUse) {
     EXPECT_EQ(removed(), "01000");
   }
   EXPECT_EQ(removed(), "10000");
+}
+
+// One that hangs keeps its connections, and nobody else would ever end the wait.
+TEST_F(Postgres, ASilentServerIsGivenUp) {
+  PostgresConnection connection(url());
+  connection.set_patience(Duration(300));
+  auto listener = std::make_unique<PostgresConnection>(url());
+  listener->listen("ipmit");
+  const auto ask = [&] {
+    PostgresTransaction transaction(connection, Kind::kRead);
+    transaction.query("SELECT 1");
+  };
+  ask();
+  server_->pause();
+  const std::string reason = message_of<TransientError>(ask);
+  listener.reset();  // does not wait for it either
+  server_->resume();
+  EXPECT_NE(reason.find("no answer within 300ms"), std::string::npos) << reason;
+  EXPECT_FALSE(connection.is_connected());
+  ask();
+  EXPECT_EQ(connection.sessions(), 2U);
 }
 
 // Whatever the order of the hosts: what a standby says may be old.

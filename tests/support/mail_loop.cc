@@ -29,6 +29,7 @@ void MailLoop::run(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     send("192.0.2.10", 250);
     send("203.0.113.66", 550);
+    send("203.0.113.77", 250);
     never.wait_for(lock, stop, pause_, [] { return false; });
   }
 }

@@ -11,8 +11,8 @@
 namespace ipmit::test {
 
 // A thread that sends mail through a real Postfix whose milter enforces the rules of a TestFleet:
-// of a clean and of a rejected client, one session after the other. Whatever is not answered as the
-// rules say, such as the 451 of a Postfix whose filter fails, is a failure.
+// of a clean, a rejected and a throttled client, one session after the other. Whatever is not
+// answered as the rules say, such as the 451 of a Postfix whose filter fails, is a failure.
 class MailLoop {
  public:
   // `pause` between two sessions.

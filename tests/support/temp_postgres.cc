@@ -79,6 +79,10 @@ TempPostgres::TempPostgres() {
   start();
 }
 
+TempPostgres::~TempPostgres() {
+  if (server_ && server_->running()) resume();  // what is stopped could not end
+}
+
 std::string TempPostgres::create_database() {
   const std::string name = "test" + std::to_string(++databases_);
   sql("postgres", "CREATE DATABASE " + name);

@@ -14,6 +14,7 @@ namespace ipmit::test {
 class TempPostgres {
  public:
   TempPostgres();
+  ~TempPostgres();
   // A standby that streams from `primary`, with all its databases.
   explicit TempPostgres(const TempPostgres& primary);
 

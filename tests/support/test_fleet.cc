@@ -55,16 +55,22 @@ std::string TestFleet::store_url() const {
   return url;
 }
 
-void TestFleet::fail_over_postgres(Loss loss, const std::function<void()>& meanwhile) {
-  if (loss == Loss::kLast) standby_->stop_receiving();
+void TestFleet::fail_over_postgres(Failover how, const std::function<void()>& meanwhile) {
+  if (how == Failover::kLosesChanges) standby_->stop_receiving();
   if (meanwhile) meanwhile();
-  if (loss == Loss::kNone && !wait_until([this] { return standby_->has_all_of(postgres_); }))
+  if (how != Failover::kLosesChanges &&
+      !wait_until([this] { return standby_->has_all_of(postgres_); }))
     throw std::runtime_error("the standby does not catch up");
-  postgres_.kill();
+  if (how == Failover::kOldOneHangs) {
+    postgres_.pause();
+    store_.reset();  // which would wait for it
+  } else {
+    postgres_.kill();
+  }
   standby_->promote();
   primary_ = standby_.get();
   // A sequence jumps ahead at a promotion, mostly; the worst is one that does not.
-  if (loss == Loss::kLast)
+  if (how == Failover::kLosesChanges)
     primary_->sql(database_, "SELECT setval('ipmit.revision', revision) FROM ipmit.state");
 }
 

@@ -38,10 +38,11 @@ class TestFleet {
 
   // The primary, of two: the standby once it was promoted.
   TempPostgres& postgres() { return *primary_; }
-  // The primary dies and the standby takes its place. kLast: without what happens in `meanwhile`,
-  // and it gives the same revisions to other changes.
-  enum class Loss { kNone, kLast };
-  void fail_over_postgres(Loss loss, const std::function<void()>& meanwhile = {});
+  // The primary dies and the standby takes its place. kLosesChanges: without what happens in
+  // `meanwhile`, and it gives the same revisions to other changes. kOldOneHangs: the old primary
+  // keeps its connections and is silent, for the rest of the test.
+  enum class Failover { kClean, kLosesChanges, kOldOneHangs };
+  void fail_over_postgres(Failover how, const std::function<void()>& meanwhile = {});
   const std::string& database() const { return database_; }
   std::string store_url() const;
   std::string config() const { return (directory_ / "ipmit.yaml").string(); }

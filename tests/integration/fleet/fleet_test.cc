@@ -69,11 +69,21 @@ TEST(Fleet, FollowsAPostgresFailover) {
   if (const auto reason = TempPostgres::missing(); !reason.empty()) GTEST_SKIP() << reason;
   const TempRedis redis;
   TestFleet fleet(redis.url(), {.controllers = 2, .rules = kRules, .standby = true});
-  expect_recovery(
-      fleet, [&] { fleet.fail_over_postgres(TestFleet::Loss::kNone, [&] { fleet.change(); }); });
+  expect_recovery(fleet, [&] {
+    fleet.fail_over_postgres(TestFleet::Failover::kClean, [&] { fleet.change(); });
+  });
   const CommandResult added = fleet.ctl({"add", "-n", "after", "-t", "192.0.2.77", "-a", "reject",
                                          "-r", "after the failover", "--for", "1h", "--wait"});
   EXPECT_EQ(added.status, 0) << added.output;
+}
+
+TEST(Fleet, LeavesAPostgresThatHangsForThePromotedOne) {
+  if (const auto reason = TempPostgres::missing(); !reason.empty()) GTEST_SKIP() << reason;
+  const TempRedis redis;
+  TestFleet fleet(redis.url(), {.controllers = 2, .rules = kRules, .standby = true});
+  expect_recovery(fleet, [&] {
+    fleet.fail_over_postgres(TestFleet::Failover::kOldOneHangs, [&] { fleet.change(); });
+  });
 }
 
 // The standby lacks what was committed last, and its first changes get the revisions of what was
@@ -84,7 +94,7 @@ TEST(Fleet, ForgetsWhatAPostgresFailoverLost) {
   TestFleet fleet(redis.url(), {.controllers = 2, .rules = kRules, .standby = true});
   int lost = 0;
   expect_recovery(fleet, [&] {
-    fleet.fail_over_postgres(TestFleet::Loss::kLast, [&] {
+    fleet.fail_over_postgres(TestFleet::Failover::kLosesChanges, [&] {
       lost = fleet.change();
       ASSERT_TRUE(fleet.wait_enforced());
       EXPECT_TRUE(fleet.any_enforces(lost));
