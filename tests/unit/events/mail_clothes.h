@@ -80,7 +80,8 @@ inline std::string part(const std::string& head, const std::string& body) {
 inline std::string multipart(const std::string& type, const std::string& boundary,
                              const std::vector<std::string>& parts) {
   std::string out = "Content-Type: " + type + "; boundary=\"" + boundary + "\"\n\nMIME\n\n";
-  for (const std::string& each : parts) out += "--" + boundary + "\n" + each + "\n";
+  for (const std::string& each : parts)
+    out.append("--").append(boundary).append("\n").append(each).append("\n");
   return out + "--" + boundary + "--\n";
 }
 

@@ -161,6 +161,7 @@ TEST_F(RulesFileTest, IsSafeWhileInUse) {
   std::atomic<bool> stop{false};
   std::atomic<std::uint64_t> wrong{0}, used{0};
   std::vector<std::thread> users;
+  users.reserve(3);
   for (int i = 0; i < 3; ++i)
     users.emplace_back([&] {
       BounceFacts facts;
