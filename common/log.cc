@@ -9,6 +9,9 @@
 namespace ipmit::common {
 namespace {
 
+// spdlog makes its registry at the first use: now, while there is one thread.
+[[maybe_unused]] const bool registry_made = spdlog::default_logger_raw() != nullptr;
+
 spdlog::level::level_enum to_spdlog(LogLevel level) {
   switch (level) {
     case LogLevel::kDebug:

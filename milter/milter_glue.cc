@@ -31,8 +31,21 @@ struct Glue {
   const SessionServices& services;
   std::string id_prefix;  // tells the sessions of this process from those of the last
   std::atomic<std::uint64_t> next_session{1};
+  std::atomic<bool> ended{false};
+  std::atomic<int> callbacks{0};  // that run now
 };
-Glue* glue = nullptr;  // set once, before libmilter starts
+Glue* glue = nullptr;  // set once, before libmilter starts, and never freed
+
+// A callback that runs: until it is over, end_callbacks() waits. First the count, then the look at
+// the flag, there the other way round: one of the two sees the other.
+class Callback {
+ public:
+  Callback() { glue->callbacks.fetch_add(1); }
+  ~Callback() { glue->callbacks.fetch_sub(1); }
+  Callback(const Callback&) = delete;
+  Callback& operator=(const Callback&) = delete;
+  bool is_too_late() const { return glue->ended.load(); }
+};
 
 // libmilter's per-connection pointer. Made at negotiation; Postfix may connect again on it.
 struct Connection {
@@ -74,6 +87,8 @@ void log_exception(const char* where, const char* what) noexcept {
 // Last stop for exceptions: none may cross libmilter's frames.
 template <typename Call>
 sfsistat guard(SMFICTX* ctx, const char* where, Call&& call) noexcept {
+  const Callback callback;
+  if (callback.is_too_late()) return SMFIS_TEMPFAIL;
   try {
     return call();
   } catch (const std::exception& error) {
@@ -249,8 +264,13 @@ void start_libmilter(const GlueOptions& options, const SessionServices& services
         "libmilter would take SIGTERM and SIGHUP for itself: sigwait() or accept() of this program "
         "is not in its place");
   }
-  if (options.on_accept) observe_accept(options.listen_fd, options.on_accept);
   glue = std::make_unique<Glue>(options, services, make_id_prefix()).release();
+  if (options.on_accept) {
+    observe_accept(options.listen_fd, [](int accepted) {
+      const Callback callback;
+      if (!callback.is_too_late()) glue->options.on_accept(accepted);
+    });
+  }
   static char name[] = "ipmit";
   smfiDesc filter{};
   filter.xxfi_name = name;
@@ -276,6 +296,16 @@ void start_libmilter(const GlueOptions& options, const SessionServices& services
       _exit(1);  // nobody listens any more; the service manager starts us again
     }
   }).detach();
+}
+
+bool end_callbacks(Duration patience) {
+  glue->ended = true;
+  const auto end = Clock::now() + patience;
+  while (glue->callbacks.load() != 0) {
+    if (Clock::now() >= end) return false;
+    std::this_thread::sleep_for(Duration{1});
+  }
+  return true;
 }
 
 std::string libmilter_version() {

@@ -22,9 +22,14 @@ struct GlueOptions {
 };
 
 // Starts libmilter on threads of its own. There is one libmilter in a process and no way to end it
-// with sessions open, so this is called once and the threads end with the process; `services` and
-// `options` must live as long. PermanentError if libmilter refuses.
+// with sessions open, so this is called once and the threads end with the process; `services` must
+// live until end_callbacks() says so, or as long as the process. PermanentError if libmilter
+// refuses.
 void start_libmilter(const GlueOptions& options, const SessionServices& services);
+
+// From now on no callback does anything, and true: none is still at work, so that `services` may
+// go. false: one was, for longer than `patience`. Call it when all sessions are over.
+bool end_callbacks(Duration patience);
 
 // "libmilter 1.0.1"
 std::string libmilter_version();

@@ -26,6 +26,8 @@ namespace {
 using common::HttpRequest;
 using common::HttpResponse;
 
+constexpr common::Duration kCallbackPatience{1'000};  // to return, after the session's last answer
+
 Listener::Options listener_options(const ServiceOptions& options) {
   common::Result<ListenAddress> address = common::parse_listen_address(options.listen);
   if (!address) throw common::PermanentError("socket: " + address.problem());
@@ -126,7 +128,7 @@ void run_service(const ServiceOptions& options, const ServiceParts& parts) {
                      {"descriptor_limit", limit},
                      {"library", libmilter_version()}});
   const std::size_t cut = supervisor.run();
-  if (cut == 0) return;
+  if (cut == 0 && end_callbacks(kCallbackPatience)) return;
   // libmilter's threads may be inside these sessions, and nothing can make them stop: no destructor
   // of what they use may run.
   pid_file.reset();

@@ -95,12 +95,15 @@ TEST(RedisReplies, LoadingPasses) {
 
 // Not supported, but it must not look like an empty Redis or a mistake of ours.
 TEST(RedisReplies, ClusterAnswersAreTransient) {
-  const TempRedis asked({"--cluster-enabled", "yes"});
-  const TempRedis owner({"--cluster-enabled", "yes"});
+  // By itself the bus would take the other port plus 10 000, free or not.
+  const std::string asked_bus = std::to_string(test::free_port());
+  const std::string owner_bus = std::to_string(test::free_port());
+  const TempRedis asked({"--cluster-enabled", "yes", "--cluster-port", asked_bus});
+  const TempRedis owner({"--cluster-enabled", "yes", "--cluster-port", owner_bus});
   RedisConnection connection(options(asked.url()));
   expect_transient(outcome(connection, {"GET", "key"}), "CLUSTERDOWN");
   owner.cli({"CLUSTER", "ADDSLOTSRANGE", "0", "16383"});
-  asked.cli({"CLUSTER", "MEET", "127.0.0.1", std::to_string(owner.port())});
+  asked.cli({"CLUSTER", "MEET", "127.0.0.1", std::to_string(owner.port()), owner_bus});
   std::string got;
   EXPECT_TRUE(wait_until([&] {
     got = outcome(connection, {"GET", "key"});
