@@ -203,8 +203,8 @@ std::string to_utf8(std::string text, const std::string& charset) {
   });
   if (plain || keeps_charset(charset)) return text;
   const iconv_t descriptor = g_mime_iconv_open("UTF-8", charset.c_str());
-  if (descriptor == reinterpret_cast<iconv_t>(-1))
-    return text;  // NOLINT(performance-no-int-to-ptr)
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): so iconv says that it does not know the charset
+  if (descriptor == reinterpret_cast<iconv_t>(-1)) return text;
   std::unique_ptr<char, Free> converted(g_mime_iconv_strndup(descriptor, text.data(), text.size()));
   g_mime_iconv_close(descriptor);
   return converted ? std::string(converted.get()) : text;
