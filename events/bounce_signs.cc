@@ -65,6 +65,9 @@ bool is_bounce_subject(std::string_view subject) {
                                                  "无法投递",
                                                  "配信不能",
                                                  "配信エラー",
+                                                 "メッセージを配信できません",
+                                                 "メール配信に失敗",
+                                                 "メールを配信できません",
                                                  "non remis",
                                                  "no se puede entregar",
                                                  "sorry, your message could not"};

@@ -244,6 +244,21 @@ std::vector<Form> forms() {
        "Sent >>> RCPT TO:<ann@example.net>\nReceived <<< 550 5.1.1 <ann@example.net>... user "
        "unknown\n\nUnable to deliver message to <ann@example.net>\n\n",
        {{ann, "hard_user"}}},
+      {"InterScan in Japanese",
+       "\"InterScan MSS\" <imss@mx.example.com>",
+       "メッセージを配信できません。",
+       "Sent >>> RCPT TO:<ann@example.net>\nReceived <<< 550 5.1.1 <ann@example.net>... user "
+       "unknown\n\nUnable to deliver message to <ann@example.net>\n\n",
+       {{ann, "hard_user"}}},
+      {"ezweb",
+       kPostmaster,
+       "Mail System Error - Returned Mail",
+       "Each of the following recipients was rejected by a remote mail server.\nThe reasons given "
+       "by "
+       "the server are included to help you determine why\neach recipient was rejected.\n\n    "
+       "Recipient: <ann@example.net>\n    >>> RCPT TO:<ann@example.net>\n    <<< 550 "
+       "<ann@example.net>: User unknown\n\n",
+       {{ann, "hard_user"}}},
       {"MailFoundry",
        kPostmaster,
        "Message delivery has failed",
