@@ -18,7 +18,8 @@ std::optional<std::string> look_up(const PostfixConfig& postfix, const std::stri
                     {"main.cf: " + parameter + " = …"});
       return std::nullopt;
     }
-    if (*answer) return *answer;
+    const std::optional<std::string>& result = *answer;
+    if (result.has_value()) return result;
   }
   return std::nullopt;
 }

@@ -14,7 +14,8 @@ std::string_view seconds_text(common::Duration duration, std::array<char, 32>& b
   char* end = std::to_chars(buffer.data(), buffer.data() + 24, ms / 1000).ptr;
   if (auto fraction = static_cast<unsigned>(ms % 1000); fraction != 0) {
     *end++ = '.';
-    for (unsigned unit = 100; fraction != 0; unit /= 10) {
+    for (const unsigned unit : {100U, 10U, 1U}) {
+      if (fraction == 0) break;
       *end++ = static_cast<char>('0' + fraction / unit);
       fraction %= unit;
     }

@@ -2,13 +2,12 @@
 #include "milter/announcer.h"
 
 #include <atomic>
-#include <condition_variable>
-#include <mutex>
 #include <utility>
 
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/stoppable_wait.h"
 #include "schema/redis_signs.h"
 
 namespace ipmit::milter {
@@ -46,14 +45,11 @@ Announcer::~Announcer() {
 }
 
 void Announcer::run(const std::stop_token& stop) {
-  std::mutex mutex;
-  std::condition_variable_any waiting;
-  std::unique_lock lock(mutex);
   while (!stop.stop_requested()) {
     const std::uint64_t generation = feed_.rules().generation();
     announce();
     for (Duration waited{0}; waited < options_.every && !stop.stop_requested(); waited += kLook) {
-      waiting.wait_for(lock, stop, kLook, [] { return false; });
+      common::wait_unless_stopped(kLook, stop);
       if (feed_.rules().generation() != generation) break;
     }
   }

@@ -140,6 +140,7 @@ Limiter::Result LocalLimiter::charge(std::span<const policy::Charge> charges, Ti
   for (std::size_t i = 0; i < charges.size(); ++i) {
     const policy::Charge& charge = charges[i];
     const BudgetView view{charge.key, charge.limit};
+    // cppcheck-suppress iterators3
     auto& tats_us = shards_[shard_of(BudgetHash{}(view))].tats_us;
     auto found = tats_us.find(view);
     if (found == tats_us.end())
@@ -166,6 +167,7 @@ void LocalLimiter::refund(std::span<const policy::Charge> charges, TimePoint now
   const Locks locks(*this, charges);
   for (const policy::Charge& charge : charges) {
     const BudgetView view{charge.key, charge.limit};
+    // cppcheck-suppress iterators3
     auto& tats_us = shards_[shard_of(BudgetHash{}(view))].tats_us;
     const auto found = tats_us.find(view);
     if (found == tats_us.end()) continue;  // forgotten: full already

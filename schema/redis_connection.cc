@@ -86,7 +86,7 @@ struct RedisConnection::ReplyMemory {
   static redisReply* add(const redisReadTask* task) {
     void* const at = of(task).take(sizeof(redisReply), task->parent == nullptr);
     if (at == nullptr) return nullptr;
-    auto* const reply = new (at) redisReply{};
+    auto* const reply = new (at) redisReply{};  // cppcheck-suppress legacyUninitvar
     reply->type = task->type;
     if (task->parent != nullptr)
       static_cast<redisReply*>(task->parent->obj)->element[task->idx] = reply;

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The reading half of SqliteStore.
 #include <algorithm>
-#include <condition_variable>
-#include <mutex>
 #include <random>
 #include <utility>
 
 #include "common/error.h"
 #include "common/log.h"
+#include "common/stoppable_wait.h"
 #include "schema/audit_change.h"
 #include "schema/sql_row.h"
 #include "schema/sqlite_columns.h"
@@ -124,9 +123,6 @@ void SqliteStore::skip(std::string_view subject, const std::string& reason) {
 
 bool SqliteStore::wait_for_change(Duration deadline, const std::stop_token& stop) {
   const auto until = std::chrono::steady_clock::now() + deadline;
-  std::mutex mutex;
-  std::condition_variable_any never;
-  std::unique_lock lock(mutex);
   for (;;) {
     reopen_if_replaced();
     if (!loaded_) return true;
@@ -139,8 +135,7 @@ bool SqliteStore::wait_for_change(Duration deadline, const std::stop_token& stop
     }
     const auto left = until - std::chrono::steady_clock::now();
     if (left <= left.zero() || stop.stop_requested()) return false;
-    never.wait_for(lock, stop, std::min<std::chrono::nanoseconds>(left, kLookEvery),
-                   [] { return false; });
+    common::wait_unless_stopped(std::min<std::chrono::nanoseconds>(left, kLookEvery), stop);
   }
 }
 
@@ -239,10 +234,10 @@ std::vector<Exemption> SqliteStore::exemptions() {
   database();
   Loaded loaded;
   load_exemptions(loaded);
-  auto& all = loaded.set.exemptions;
+  std::vector<Exemption> all = std::move(loaded.set.exemptions);
   std::sort(all.begin(), all.end(),
             [](const Exemption& a, const Exemption& b) { return a.target < b.target; });
-  return std::move(all);
+  return all;
 }
 
 std::vector<AuditRow> SqliteStore::audit(std::string_view subject, std::size_t most) {

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "k8s/controller/announcer.h"
 
-#include <condition_variable>
-#include <mutex>
 #include <stdexcept>
 #include <utility>
 
 #include "common/log.h"
+#include "common/stoppable_wait.h"
 
 namespace ipmit::controller {
 namespace {
@@ -34,15 +33,12 @@ Announcer::~Announcer() {
 }
 
 void Announcer::run(const std::stop_token& stop) {
-  std::mutex mutex;
-  std::condition_variable_any waiting;
-  std::unique_lock lock(mutex);
   while (!stop.stop_requested()) {
     describe_(sign_);
     announce();
     const std::string announced = sign_.state;
     for (Duration waited{0}; waited < kEvery && !stop.stop_requested(); waited += kLook) {
-      waiting.wait_for(lock, stop, kLook, [] { return false; });
+      common::wait_unless_stopped(kLook, stop);
       describe_(sign_);
       if (sign_.state != announced) break;
     }

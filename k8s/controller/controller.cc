@@ -2,14 +2,13 @@
 #include "k8s/controller/controller.h"
 
 #include <algorithm>
-#include <condition_variable>
-#include <mutex>
 #include <utility>
 #include <vector>
 
 #include "common/backoff.h"
 #include "common/error.h"
 #include "common/log.h"
+#include "common/stoppable_wait.h"
 
 namespace ipmit::controller {
 namespace {
@@ -19,15 +18,6 @@ using common::LogLevel;
 using Steady = std::chrono::steady_clock;
 
 constexpr std::size_t kMostExpired = 1'000;  // a round; the rest comes with the next tick
-
-// false: stopped.
-bool wait_for(Duration duration, const std::stop_token& stop) {
-  std::mutex mutex;
-  std::condition_variable_any never;
-  std::unique_lock lock(mutex);
-  never.wait_for(lock, stop, duration, [] { return false; });
-  return !stop.stop_requested();
-}
 
 }  // namespace
 
@@ -68,7 +58,7 @@ void Controller::run(const std::stop_token& stop) {
       if (!std::exchange(failing, true)) {
         log_event(LogLevel::kWarn, "store_failed", {{"reason", error.what()}});
       }
-      wait_for(backoff.next(), stop);
+      common::wait_unless_stopped(backoff.next(), stop);
     }
   }
   set_leading(false);
@@ -77,7 +67,7 @@ void Controller::run(const std::stop_token& stop) {
 
 void Controller::stand_by(const std::stop_token& stop) {
   answered_at_ = Steady::now();
-  wait_for(options_.standby_every, stop);
+  common::wait_unless_stopped(options_.standby_every, stop);
 }
 
 void Controller::lead(const std::stop_token& stop) {

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/support/mail_loop.h"
 
-#include <condition_variable>
-#include <mutex>
-
+#include "common/stoppable_wait.h"
 #include "tests/support/process.h"
 #include "tests/support/smtp_client.h"
 
@@ -23,14 +21,11 @@ std::vector<std::string> MailLoop::stop() {
 }
 
 void MailLoop::run(const std::stop_token& stop) {
-  std::mutex mutex;
-  std::condition_variable_any never;
-  std::unique_lock lock(mutex);
   while (!stop.stop_requested()) {
     send("192.0.2.10", 250);
     send("203.0.113.66", 550);
     send("203.0.113.77", 250);
-    never.wait_for(lock, stop, pause_, [] { return false; });
+    common::wait_unless_stopped(pause_, stop);
   }
 }
 

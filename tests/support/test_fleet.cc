@@ -2,11 +2,11 @@
 #include "tests/support/test_fleet.h"
 
 #include <algorithm>
-#include <condition_variable>
 #include <stdexcept>
 #include <utility>
 
 #include "common/error.h"
+#include "common/stoppable_wait.h"
 #include "schema/redis_publisher.h"
 #include "schema/redis_url.h"
 
@@ -233,16 +233,13 @@ std::vector<std::string> SessionLoop::stop() {
 }
 
 void SessionLoop::run(const std::stop_token& stop) {
-  std::mutex mutex;
-  std::condition_variable_any pause;
-  std::unique_lock lock(mutex);
   while (!stop.stop_requested()) {
     for (const common::ListenAddress& milter : milters_) {
       session(milter, "192.0.2.10", false);
       session(milter, "203.0.113.66", true);
       session(milter, "203.0.113.77", false);
     }
-    pause.wait_for(lock, stop, std::chrono::milliseconds(10), [] { return false; });
+    common::wait_unless_stopped(std::chrono::milliseconds(10), stop);
   }
 }
 

@@ -146,7 +146,9 @@ TEST_F(Route, TransportThatMasterDoesNotHaveIsNotUsed) {
   milter_->start();
   EXPECT_EQ(send("203.0.113.9", "unknown").code, 250);
   EXPECT_TRUE(postfix_->sink().wait_for("mark unknown")) << "delivered as usual";
-  EXPECT_TRUE(milter_->wait_for_log({"reroute_refused", "mitigation=mail/unknown", "transport=nosuch"})) << "and said so";
+  EXPECT_TRUE(
+      milter_->wait_for_log({"reroute_refused", "mitigation=mail/unknown", "transport=nosuch"}))
+      << "and said so";
 }
 
 // A second way into the same Postfix, as after a content filter: neither decided nor counted.
