@@ -207,7 +207,7 @@ std::size_t PostgresRows::affected() const {
   return static_cast<std::size_t>(impl_->result.affected_rows());
 }
 
-PostgresConnection::PostgresConnection(std::string url)
+PostgresConnection::PostgresConnection(const std::string& url)
     : url_(with_defaults(url)), place_(without_password(url)) {}
 PostgresConnection::~PostgresConnection() = default;
 
@@ -287,9 +287,8 @@ PostgresRows PostgresTransaction::run(const std::string& sql,
     texts.push_back(parameter ? parameter->c_str() : nullptr);
   }
   return connection_.guarded(patience_, [&] {
-    auto result = impl_->work->exec_params(sql, pqxx::prepare::make_dynamic_params(texts));
-    return PostgresRows(
-        std::make_unique<PostgresRows::Impl>(PostgresRows::Impl{std::move(result)}));
+    const auto result = impl_->work->exec_params(sql, pqxx::prepare::make_dynamic_params(texts));
+    return PostgresRows(std::make_unique<PostgresRows::Impl>(PostgresRows::Impl{result}));
   });
 }
 

@@ -72,7 +72,7 @@ PostgresParameter to_parameter(const std::optional<Value>& value) {
 // refuses. Each names the server without the password. One thread at a time.
 class PostgresConnection {
  public:
-  explicit PostgresConnection(std::string url);
+  explicit PostgresConnection(const std::string& url);
   ~PostgresConnection();
   PostgresConnection(const PostgresConnection&) = delete;
   PostgresConnection& operator=(const PostgresConnection&) = delete;

@@ -226,10 +226,10 @@ std::vector<Exemption> PostgresStore::exemptions() {
   PostgresTransaction transaction(connection_, Kind::kRead);
   Loaded loaded;
   load_exemptions(transaction, loaded);
-  auto& all = loaded.set.exemptions;
+  auto all = std::move(loaded.set.exemptions);
   std::sort(all.begin(), all.end(),
             [](const Exemption& a, const Exemption& b) { return a.target < b.target; });
-  return std::move(all);
+  return all;
 }
 
 std::vector<AuditRow> PostgresStore::audit(std::string_view subject, std::size_t most) {

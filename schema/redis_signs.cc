@@ -53,6 +53,7 @@ std::vector<Sign> live(RedisConnection& connection, const Registry& registry, Ta
   std::vector<std::vector<std::string_view>> commands;
   for (std::size_t i = 0; i < ids.value().size(); ++i)
     keys.push_back(redis_key::join(registry.prefix, ids[i].text()));
+  commands.reserve(keys.size());
   for (const std::string& key : keys) commands.push_back({"HGETALL", key});
   const auto replies = connection.pipeline(commands);
 

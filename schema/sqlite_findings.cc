@@ -113,13 +113,13 @@ std::vector<Retention::Removed> SqliteRecord::apply_retention(const RetentionSpa
   std::vector<Removed> removed;
   for (const Step& step : steps) {
     Transaction transaction(connection, Transaction::Kind::kWrite);  // of its own: short ones
-    const std::string table = step.table, keys = step.keys;
-    connection
-        .prepare("DELETE FROM " + table + " WHERE (" + keys + ") IN (SELECT " + keys + " FROM " +
-                 table + " WHERE " + step.age + " < ?1 LIMIT ?2)")
-        .with(step.oldest, most)
-        .run();
-    removed.push_back({table, static_cast<std::uint64_t>(connection.value("SELECT changes()"))});
+    std::string sql = "DELETE FROM ";
+    for (const char* piece : {step.table, " WHERE (", step.keys, ") IN (SELECT ", step.keys,
+                              " FROM ", step.table, " WHERE ", step.age, " < ?1 LIMIT ?2)"})
+      sql += piece;
+    connection.prepare(sql).with(step.oldest, most).run();
+    removed.push_back(
+        {step.table, static_cast<std::uint64_t>(connection.value("SELECT changes()"))});
     transaction.commit();
   }
   return removed;

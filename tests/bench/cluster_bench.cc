@@ -123,7 +123,9 @@ int run(std::size_t changes, const std::string& wanted) {
       {Failover::kClean, "PostgreSQL failed over to its standby"},
       {Failover::kLosesChanges, "PostgreSQL failed over, changes lost"},
       {Failover::kOldOneHangs, "PostgreSQL failed over, old one hangs"}};
-  for (const auto& [how, failover] : failovers) {
+  for (const auto& one : failovers) {
+    const Failover how = one.first;
+    const std::string& failover = one.second;
     if (!asked(failover)) continue;
     test::TempRedis redis;
     test::TestFleet fleet(redis.url(), {.controllers = 2, .rules = kRules, .standby = true});

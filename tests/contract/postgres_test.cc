@@ -179,7 +179,7 @@ TEST_F(Postgres, ASilentServerIsGivenUp) {
 // Whatever the order of the hosts: what a standby says may be old.
 TEST_F(Postgres, AStandbyIsNotTakenForTheRecord) {
   open();
-  TempPostgres standby(*server_);
+  const TempPostgres standby(TempPostgres::StandbyOf{*server_});
   EXPECT_THROW(PostgresStore(standby.url(database_), true), TransientError);
   schema::LeaderLock lock(standby.url(database_), 1, "tester");
   EXPECT_THROW(lock.try_acquire(), TransientError);

@@ -61,11 +61,11 @@ void TempPostgres::own_directory() const {
     throw std::runtime_error("no user postgres");
 }
 
-TempPostgres::TempPostgres(const TempPostgres& primary) {
+TempPostgres::TempPostgres(StandbyOf of) {
   own_directory();
   const auto made = run_command(as_server_user(
       {server_program("pg_basebackup"), "--no-sync", "-c", "fast", "-R", "-X", "stream", "-d",
-       primary.url("postgres"), "-D", (directory_ / "data").string()}));
+       of.primary.url("postgres"), "-D", (directory_ / "data").string()}));
   if (made.status != 0) throw std::runtime_error("pg_basebackup: " + made.output);
   start();
 }

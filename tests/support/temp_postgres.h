@@ -16,7 +16,12 @@ class TempPostgres {
   TempPostgres();
   ~TempPostgres();
   // A standby that streams from `primary`, with all its databases.
-  explicit TempPostgres(const TempPostgres& primary);
+  struct StandbyOf {
+    const TempPostgres& primary;
+  };
+  explicit TempPostgres(StandbyOf of);
+  TempPostgres(const TempPostgres&) = delete;
+  TempPostgres& operator=(const TempPostgres&) = delete;
 
   // Why there can be none on this machine; empty: there can.
   static std::string missing();

@@ -34,7 +34,7 @@ std::string change_domain(int number) {
 
 TestFleet::TestFleet(std::string cache, const Options& options)
     : cache_(std::move(cache)), extra_(options.extra), database_(postgres_.create_database()) {
-  if (options.standby) standby_ = std::make_unique<TempPostgres>(postgres_);
+  if (options.standby) standby_ = std::make_unique<TempPostgres>(TempPostgres::StandbyOf{postgres_});
   write_file(config(), config_text(""));
   fill(options.rules);
   for (std::size_t i = 0; i < options.controllers; ++i) start_controller(i);
