@@ -29,7 +29,7 @@ bool is_unix(const std::string& endpoint) {
 // The socket path as a service finds it: below the queue directory where it is relative, and again
 // where the service is chrooted there.
 std::string path_seen(const PostfixConfig& postfix, const std::string& endpoint, bool chroot) {
-  const std::string path = endpoint.substr(endpoint.find(':') + 1);
+  std::string path = endpoint.substr(endpoint.find(':') + 1);
   const std::string queue = postfix.value("queue_directory");
   if (path.empty()) return path;
   const bool below = chroot || path.front() != '/';
@@ -166,7 +166,7 @@ std::string wanted_filter(const PostfixConfig& postfix, const conf::MilterSettin
   std::string endpoint = settings.socket;
   const std::string queue = postfix.value("queue_directory") + "/";
   if (is_unix(endpoint)) {
-    const std::string path = endpoint.substr(endpoint.find(':') + 1);
+    std::string path = endpoint.substr(endpoint.find(':') + 1);
     if (starts_with(path, queue)) endpoint = "unix:" + path.substr(queue.size());
   }
   return "{ " + endpoint +

@@ -47,6 +47,7 @@ void print_json(std::ostream& out, const std::vector<policy::Mitigation>& mitiga
 
 void print_table(Context& context, const std::vector<policy::Mitigation>& mitigations) {
   std::vector<std::string> names;
+  names.reserve(mitigations.size());
   for (const policy::Mitigation& mitigation : mitigations) names.push_back(mitigation.name);
   std::map<std::string, std::uint64_t> hits;
   for (const schema::Store::Hit& hit : context.store->hits(names)) hits[hit.name] = hit.count;

@@ -25,7 +25,7 @@ std::string find_program(const std::string& name) {
   std::string path = std::string(variable != nullptr ? variable : "") + ":/usr/sbin:/sbin:/usr/bin";
   while (!path.empty()) {
     const auto colon = path.find(':');
-    const std::string candidate = path.substr(0, colon) + "/" + name;
+    std::string candidate = path.substr(0, colon) + "/" + name;
     if (access(candidate.c_str(), X_OK) == 0) return candidate;
     path.erase(0, colon == std::string::npos ? path.size() : colon + 1);
   }
@@ -57,6 +57,7 @@ class Pipe {
 
 pid_t start(const std::vector<std::string>& argv, const Pipe& out, const Pipe& err) {
   std::vector<char*> words;
+  words.reserve(argv.size() + 1);
   for (const std::string& word : argv) words.push_back(const_cast<char*>(word.c_str()));
   words.push_back(nullptr);
   posix_spawn_file_actions_t actions;
