@@ -129,9 +129,7 @@ bool WireClient::send_bytes(std::string_view bytes) {
     const ssize_t sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (sent > 0) {
       bytes.remove_prefix(static_cast<std::size_t>(sent));
-    } else if (errno != EAGAIN && errno != EINTR) {
-      return false;
-    } else if (!wait_for(fd_, POLLOUT, end)) {
+    } else if ((errno != EAGAIN && errno != EINTR) || !wait_for(fd_, POLLOUT, end)) {
       return false;
     }
   }
@@ -158,9 +156,7 @@ std::optional<WirePacket> WireClient::receive(Duration deadline) {
     const ssize_t got = fd_ < 0 ? 0 : ::recv(fd_, chunk.data(), chunk.size(), 0);
     if (got > 0) {
       buffer_.append(chunk.data(), static_cast<std::size_t>(got));
-    } else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
-      return std::nullopt;
-    } else if (!wait_for(fd_, POLLIN, end)) {
+    } else if (got == 0 || (errno != EAGAIN && errno != EINTR) || !wait_for(fd_, POLLIN, end)) {
       return std::nullopt;
     }
   }

@@ -58,6 +58,7 @@ std::optional<Problem> read_list(
 template <typename T, typename ToText>
 std::string list_to_yaml(const std::vector<T>& values, ToText to_text) {
   std::vector<std::string> texts;
+  texts.reserve(values.size());
   for (const T& value : values) texts.push_back(to_yaml_text(to_text(value)));
   return "[" + join(texts, ", ") + "]";
 }
@@ -67,7 +68,7 @@ std::string list_to_yaml(const std::vector<T>& values, ToText to_text) {
 SettingValue text_value(std::string& value, std::string type, TextCheck check) {
   SettingValue setting;
   setting.type = std::move(type);
-  setting.read = [&value, check,
+  setting.read = [&value, check = std::move(check),
                   name = setting.type](const YamlNode& node) -> std::optional<Problem> {
     if (node.kind != YamlNode::Kind::kScalar) {
       if (node.kind == YamlNode::Kind::kNull)
@@ -235,7 +236,7 @@ SettingValue setting_value_detail::named_choice(std::vector<std::string> names,
     set(static_cast<std::size_t>(name - names.begin()));
     return std::nullopt;
   };
-  setting.to_yaml = [names, get = std::move(get)] { return names[get()]; };
+  setting.to_yaml = [names = std::move(names), get = std::move(get)] { return names[get()]; };
   return setting;
 }
 

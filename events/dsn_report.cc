@@ -18,7 +18,7 @@ struct TypedValue {
 TypedValue split_type(std::string_view field) {
   field = trim(field);
   const std::size_t semicolon = field.find(';');
-  if (semicolon == std::string_view::npos || semicolon > 40) return {{}, field};
+  if (semicolon > 40) return {{}, field};  // or none
   const std::string_view type = trim(field.substr(0, semicolon));
   if (type.find_first_of(" .@<") != std::string_view::npos) return {{}, field};
   return {type, trim(field.substr(semicolon + 1))};
@@ -70,7 +70,7 @@ class Parser {
     }
     flush_field();
     const std::size_t colon = line.find(':');
-    if (colon == std::string_view::npos || colon > 60) return;
+    if (colon > 60) return;  // or none
     name_ = to_lower(trim(line.substr(0, colon)));
     value_ = trim(line.substr(colon + 1));
   }

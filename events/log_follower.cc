@@ -154,6 +154,7 @@ std::vector<fs::path> LogFollower::Impl::rotated_files() const {
   }
   std::sort(found.begin(), found.end(), std::greater<>());
   std::vector<fs::path> paths;
+  paths.reserve(found.size());
   for (auto& [time, file] : found) paths.push_back(std::move(file));
   return paths;
 }

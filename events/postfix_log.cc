@@ -244,7 +244,7 @@ LogKind parse_notice(string_view rest, LogRecord& record) {
 
 bool parse_refusal(string_view rest, LogRecord& record) {
   const std::size_t colon = rest.find(": ");
-  if (colon == string_view::npos || colon > 32) return false;
+  if (colon > 32) return false;  // or none
   const string_view action = rest.substr(0, colon);
   record.milter_refusal = action.starts_with("milter-");
   if (!record.milter_refusal && action != "reject" && action != "discard" && action != "hold") {

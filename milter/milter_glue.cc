@@ -264,7 +264,7 @@ void start_libmilter(const GlueOptions& options, const SessionServices& services
         "libmilter would take SIGTERM and SIGHUP for itself: sigwait() or accept() of this program "
         "is not in its place");
   }
-  glue = std::make_unique<Glue>(options, services, make_id_prefix()).release();
+  glue = new Glue{options, services, make_id_prefix()};  // for the life of the process
   if (options.on_accept) {
     observe_accept(options.listen_fd, [](int accepted) {
       const Callback callback;

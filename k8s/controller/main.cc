@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <csignal>
+#include <cstdio>
 #include <exception>
 #include <filesystem>
 #include <optional>
@@ -131,20 +132,20 @@ void run(const conf::Settings& settings) {
 int main(int argc, char** argv) {
   const sigset_t signals = service_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  const auto parsed = conf::read_command_line(
-      argc, argv,
-      {.name = "ipmit-controller",
-       .purpose = "keeps the cache (Redis) equal to the record (PostgreSQL)",
-       .versions = "",
-       .check = controller::controller_problem});
-  if (const int* code = std::get_if<int>(&parsed)) return *code;
-  const auto& settings = std::get<conf::Settings>(parsed);
-  common::start_log("ipmit-controller", settings.log.level);
   try {
+    const auto parsed = conf::read_command_line(
+        argc, argv,
+        {.name = "ipmit-controller",
+         .purpose = "keeps the cache (Redis) equal to the record (PostgreSQL)",
+         .versions = "",
+         .check = controller::controller_problem});
+    if (const int* code = std::get_if<int>(&parsed)) return *code;
+    const auto& settings = std::get<conf::Settings>(parsed);
+    common::start_log("ipmit-controller", settings.log.level);
     run(settings);
     return 0;
   } catch (const std::exception& error) {
-    common::log_event(common::LogLevel::kError, "failed", {{"reason", error.what()}});
+    std::fprintf(stderr, "ipmit-controller: %s\n", error.what());
     return kFailed;
   }
 }
