@@ -28,6 +28,7 @@ constexpr const char* kAcquire =
     "set_config('tcp_keepalives_idle', '5', false), "
     "set_config('tcp_keepalives_interval', '3', false), "
     "set_config('tcp_keepalives_count', '3', false), "
+    "set_config('idle_in_transaction_session_timeout', $3, false), "  // stopped amid a question
     "(SELECT set_config(name, $3, false) FROM pg_settings WHERE name = 'idle_session_timeout')";
 
 }  // namespace

@@ -30,7 +30,7 @@ constexpr common::Duration kGoodbye{1'000};
 // Whoever holds the lock of all changes must not hold it for ever.
 constexpr const char* kSessionSettings =
     "SET lock_timeout = '5s'; SET statement_timeout = '60s'; "
-    "SET idle_in_transaction_session_timeout = '60s'; SET timezone = 'UTC'; "
+    "SET idle_in_transaction_session_timeout = '15s'; SET timezone = 'UTC'; "
     "SET search_path = ipmit, pg_temp";
 
 std::string with_defaults(const std::string& url) {
