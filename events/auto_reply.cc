@@ -54,9 +54,9 @@ bool subject_of_auto_reply(const MailHeaders& mail) {
 
 bool is_from_mail_system(const MailHeaders& mail) {
   static constexpr std::string_view kNames[] = {
-      "mailer-daemon", "mailerdaemon", "mailer_daemon", "postmaster", "post_master",
-      "poostmaster",   "mail-daemon",  "mailer",        "mailadmin",  "mail-delivery",
-      "maildelivery",  "bounce",       "bounces",       "smtp-daemon"};
+      "mailer-daemon", "mailerdaemon", "mailer_daemon", "postmaster",  "post_master",
+      "poostmaster",   "mail-daemon",  "mailer",        "mailadmin",   "mail-delivery",
+      "maildelivery",  "bounce",       "bounces",       "smtp-daemon", "mdaemon"};
   const std::string_view from = mail.find("from");
   const std::string address = to_lower(address_of(from));
   const std::string name = to_lower(from);

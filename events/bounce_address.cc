@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "events/bounce_address.h"
 
+#include <algorithm>
+
 #include "events/bounce_text.h"
 
 namespace ipmit::events {
@@ -55,7 +57,7 @@ std::optional<FoundAddress> find_address(std::string_view text, std::size_t from
     const char open = begin > 0 ? text[begin - 1] : ' ';
     const char close = end < text.size() ? text[end] : ' ';
     if ((open == '<' && close == '>') || (open == '"' && close == '"') ||
-        (open == '\'' && close == '\'')) {
+        (open == '\'' && close == '\'') || (open == '[' && close == ']')) {
       --found.begin;
       ++found.end;
     }
@@ -82,6 +84,23 @@ std::string address_alone(std::string_view value) {
   const std::string_view rest = trim(value.substr(found->end));
   return rest.empty() || rest.front() == '(' || rest.front() == '<' ? found->address
                                                                     : std::string();
+}
+
+std::string address_as_written(std::string_view value) {
+  value = trim(value);
+  if (const std::size_t semicolon = value.find(';'); semicolon != std::string_view::npos)
+    value = trim(value.substr(semicolon + 1));
+  if (value.starts_with('<') && value.ends_with('>')) value = value.substr(1, value.size() - 2);
+  const std::size_t at = value.find('@');
+  const bool fits = at != std::string_view::npos && at > 0 && at + 1 < value.size() &&
+                    value.find('@', at + 1) == std::string_view::npos &&
+                    value.size() <= kMaxAddress &&
+                    std::all_of(value.begin(), value.begin() + static_cast<std::ptrdiff_t>(at),
+                                [](char c) { return is_local_char(c) && c != '|' && c != '/'; }) &&
+                    std::none_of(value.begin(), value.end(), [](char c) {
+                      return static_cast<unsigned char>(c) <= ' ' || c == '<' || c == '>';
+                    });
+  return fits ? std::string(value) : std::string();
 }
 
 std::string domain_of(std::string_view address) {

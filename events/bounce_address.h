@@ -27,6 +27,10 @@ std::string address_of(std::string_view value);
 // but brackets, quotes, a comment behind and a "type;" in front. Empty otherwise.
 std::string address_alone(std::string_view value);
 
+// The same where what stands behind the '@' is no domain ("rfc822;user@#example.net"): a report
+// about an address that never was one still names it. Empty where anything else is odd about it.
+std::string address_as_written(std::string_view value);
+
 // What stands behind the '@', lower case; empty without one.
 std::string domain_of(std::string_view address);
 std::string_view local_part_of(std::string_view address);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "events/bounce_footer.h"
 #include "events/bounce_returned.h"
 #include "events/bounce_text.h"
 
@@ -99,6 +100,8 @@ ReportParts collect_report(const Mail& mail) {
     } else if (part.type == "message/feedback-report") {
       if (auto report = parse_feedback_report(part.text))
         out.feedback.push_back(std::move(*report));
+    } else if (part.type == "message/disposition-notification") {
+      if (out.receipt.empty()) out.receipt = parse_headers(part.text);
     } else if (is_returned(part.type)) {
       after_returned = true;
       if (out.returned.empty()) out.returned = returned_headers(part.text);
@@ -113,7 +116,7 @@ ReportParts collect_report(const Mail& mail) {
   if (trim(plain).empty()) plain = std::move(html);
   const SplitReport split = split_report(plain);
   if (out.returned.empty()) out.returned = returned_headers(split.returned);
-  out.text = split.report;
+  out.text = without_scanner_footers(split.report);
   // A mail whose MIME structure is broken has its parts in the text.
   if (out.dsns.empty() &&
       (has_line(plain, "final-recipient:") || has_line(plain, "reporting-mta:")))

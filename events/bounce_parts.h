@@ -17,6 +17,7 @@ struct ReportParts {
   std::vector<FeedbackReport> feedback;
   MailHeaders returned;           // header of the message that the report is about; may be empty
   bool returned_is_part = false;  // as a MIME part of its own
+  MailHeaders receipt;            // fields of a message/disposition-notification (RFC 8098)
 };
 
 // HTML is read only where there is no plain text. The result keeps no reference to `mail`.

@@ -29,7 +29,6 @@ bool is_bounce_subject(std::string_view subject) {
                                                  "mail could not",
                                                  "mail failure",
                                                  "mail failed",
-                                                 "mail system error",
                                                  "mail undeliver",
                                                  "mail error",
                                                  "could not deliver",
@@ -70,10 +69,18 @@ bool is_bounce_subject(std::string_view subject) {
                                                  "メールを配信できません",
                                                  "non remis",
                                                  "no se puede entregar",
-                                                 "sorry, your message could not"};
+                                                 "sorry, your message could not",
+                                                 "failed mail",
+                                                 "mail system error"};
   const std::string low = to_lower(trim(subject));
+  // Behind the subject of the message, or behind "Message status".
+  static constexpr std::string_view kEnds[] = {"(delivery failed)", "- undeliverable",
+                                               "- non remis",       "- user unknown!",
+                                               "- user unknown",    "(undeliverable)"};
   return std::any_of(std::begin(kStarts), std::end(kStarts),
-                     [&](std::string_view start) { return low.starts_with(start); });
+                     [&](std::string_view start) { return low.starts_with(start); }) ||
+         std::any_of(std::begin(kEnds), std::end(kEnds),
+                     [&](std::string_view end) { return low.ends_with(end); });
 }
 
 bool speaks_of_failure(std::string_view text) {
@@ -181,7 +188,11 @@ bool speaks_of_failure(std::string_view text) {
                                    "échec de la remise",
                                    "zustellung ist fehlgeschlagen",
                                    "konnte nicht übermittelt",
-                                   "не может быть доставлено"});
+                                   "не может быть доставлено",
+                                   "automatically rejected",
+                                   "not a valid user",
+                                   "n'a pas pu etre",
+                                   "did not exactly match"});
   return kIndex.occurs_in(normalize_diagnostic(text).words);
 }
 

@@ -263,13 +263,27 @@ SmtpStage find_stage(std::string_view text) {
 }
 
 std::string_view find_quoted_reply(std::string_view text) {
-  static const PhraseIndex kLeads(
-      {"the other server returned was:", "the response was:",
-       "the response from the remote server was:", "remote host said:", "gave this error:",
-       "remote server returned '", "returned '", "error_code :", "responded with failure:",
-       "following error message:", "error message below:", "the reason for the problem:",
-       "the following reason:", "smtp error from remote mail server after",
-       "smtp error from remote server after", "(reason: ", "server message", " said: ", "reason:"});
+  static const PhraseIndex kLeads({"the other server returned was:",
+                                   "the response was:",
+                                   "the response from the remote server was:",
+                                   "remote host said:",
+                                   "gave this error:",
+                                   "remote server returned '",
+                                   "returned '",
+                                   "error_code :",
+                                   "responded with failure:",
+                                   "following error message:",
+                                   "error message below:",
+                                   "the reason for the problem:",
+                                   "the following reason:",
+                                   "smtp error from remote mail server after",
+                                   "smtp error from remote server after",
+                                   "(reason: ",
+                                   "automatically rejected:",
+                                   "reason was given:",
+                                   "server message",
+                                   " said: ",
+                                   "reason:"});
   const PhraseIndex::First lead = kLeads.first(text.substr(0, kMaxDiagnostic));
   return lead.phrase == PhraseIndex::kNone ? std::string_view() : trim(text.substr(lead.end));
 }

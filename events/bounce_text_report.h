@@ -21,4 +21,9 @@ struct TextRecipient {
 // Never throws on any bytes.
 std::vector<TextRecipient> read_text_report(std::string_view report);
 
+// The mailbox names that a report lists without a domain ("could not be delivered to the following
+// recipients:", then a name on a line of its own); at most kMaxRecipients. The rest of such a line
+// is taken as its text.
+std::vector<TextRecipient> read_bare_names(std::string_view report);
+
 }  // namespace ipmit::events

@@ -143,6 +143,31 @@ class Parser {
   bool seen_ = false;
 };
 
+bool names_nobody(const DsnRecipient& to) {
+  return to.final_recipient.empty() && to.original_recipient.empty() && to.actual_recipient.empty();
+}
+
+void fill(std::string& field, std::string& with) {
+  if (field.empty()) field = std::move(with);
+}
+
+void fill(DsnRecipient& to, DsnRecipient& with) {
+  fill(to.action, with.action);
+  fill(to.status, with.status);
+  fill(to.remote_mta, with.remote_mta);
+  if (!to.diagnostic.empty()) return;
+  to.diagnostic = std::move(with.diagnostic);
+  to.diagnostic_type = std::move(with.diagnostic_type);
+}
+
+// Some systems write the fields of the only recipient among those of the message.
+void join_only_recipient(std::vector<DsnRecipient>& recipients) {
+  if (recipients.size() != 2 || names_nobody(recipients[0]) == names_nobody(recipients[1])) return;
+  const std::size_t other = names_nobody(recipients[0]) ? 0 : 1;
+  fill(recipients[1 - other], recipients[other]);
+  recipients.erase(recipients.begin() + static_cast<std::ptrdiff_t>(other));
+}
+
 }  // namespace
 
 std::optional<DsnReport> parse_dsn(std::string_view text) {
@@ -150,9 +175,9 @@ std::optional<DsnReport> parse_dsn(std::string_view text) {
   if (!report) return std::nullopt;
   // A group without any recipient field is noise of a text that looked like one.
   std::erase_if(report->recipients, [](const DsnRecipient& to) {
-    return to.final_recipient.empty() && to.original_recipient.empty() &&
-           to.actual_recipient.empty() && to.action.empty() && to.diagnostic.empty();
+    return names_nobody(to) && to.action.empty() && to.diagnostic.empty();
   });
+  join_only_recipient(report->recipients);
   return report;
 }
 

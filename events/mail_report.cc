@@ -29,6 +29,20 @@ std::string message_id_of(std::string_view value) {
   return std::string(value.substr(0, 998));
 }
 
+// The report that a gateway has put into a mail of its own, with a disclaimer below it at most.
+const MimePart* wrapped_report(const Mail& mail) {
+  if (!is_from_mail_system(mail.headers) && trim(mail.headers.find("return-path")) != "<>")
+    return nullptr;
+  const MimePart* wrapped = nullptr;
+  for (const MimePart& part : mail.parts) {
+    const bool is_mail = part.type == "message/rfc822";
+    if (is_mail ? wrapped != nullptr : wrapped == nullptr && !trim(part.text).empty())
+      return nullptr;
+    if (is_mail) wrapped = &part;
+  }
+  return wrapped;
+}
+
 class Reporter {
  public:
   Reporter(const Mail& mail, ReportParts parts, const BounceRules& rules)
@@ -40,7 +54,8 @@ class Reporter {
     add_complaints();
     if (results_.empty()) add_dsns();
     if (results_.empty()) add_sns();
-    if (results_.empty()) add_text_bounces();
+    if (results_.empty()) add_refusal();
+    if (results_.empty() && parts_.receipt.empty()) add_text_bounces();
     if (results_.empty() && parts_.dsns.empty() && is_auto_reply(mail_.headers)) add_auto_reply();
     if (results_.size() > kMaxRecipients) results_.resize(kMaxRecipients);
     if (!results_.empty()) out.kind = results_.front().kind;
@@ -139,10 +154,18 @@ class Reporter {
     return action.empty() && to.status.starts_with("2.") ? "delivered" : "failed";
   }
 
+  static bool has_dot(std::string_view address) {
+    return domain_of(address).find('.') != std::string::npos;
+  }
+
   std::string recipient_of(const DsnRecipient& to, const std::vector<TextRecipient>& named) const {
     std::string address = address_alone(to.final_recipient);
-    if (address.empty()) address = address_alone(to.original_recipient);
+    // "ann@local-store" is a name that only the reporting system knows.
+    if (std::string original = address_alone(to.original_recipient);
+        address.empty() || (!has_dot(address) && has_dot(original)))
+      address = std::move(original);
     if (address.empty()) address = address_alone(to.actual_recipient);
+    if (address.empty()) address = address_as_written(to.final_recipient);
     if (address.empty()) address = other_recipient(named);
     if (address.empty()) address = address_of(to.final_recipient);
     return address;
@@ -223,6 +246,7 @@ class Reporter {
     const std::string_view failed = mail_.headers.find("x-failed-recipients");
     if (find_address(failed)) named = failed_recipients(failed, std::move(named));
     drop_sender(named);
+    add_bare_names(named);
     if (named.empty() && parts_.returned_is_part)
       if (std::string to = address_of(parts_.returned.find("to")); !to.empty())
         named.push_back({std::move(to), parts_.text, false});
@@ -237,6 +261,45 @@ class Reporter {
       decide(result, reply.empty() ? std::string_view(entry.text) : reply, about);
       results_.push_back(std::move(result));
     }
+  }
+
+  // A filter of the recipient that refuses a mail once it was taken says so in a receipt (RFC 5429
+  // section 2.2); the receipts of mail programs are no bounces.
+  void add_refusal() {
+    const std::string disposition = to_lower(parts_.receipt.find("disposition"));
+    const std::string text = to_lower(parts_.text);
+    if (!disposition.starts_with("automatic-action") ||
+        disposition.find("displayed") != std::string::npos ||
+        (text.find("rejected") == std::string::npos && text.find("refused") == std::string::npos))
+      return;
+    MailResult result = base(MailKind::kBounce);
+    result.recipient = address_alone(parts_.receipt.find("final-recipient"));
+    if (result.recipient.empty())
+      result.recipient = address_alone(parts_.receipt.find("original-recipient"));
+    if (result.recipient.empty()) return;
+    if (result.message_id.empty())
+      result.message_id = message_id_of(parts_.receipt.find("original-message-id"));
+    result.action = "failed";
+    // The frame around the reason is the same whatever the reason.
+    const std::string_view reason = find_quoted_reply(parts_.text);
+    decide(result, reason, reason.empty() ? std::string_view(parts_.text) : reason);
+    results_.push_back(std::move(result));
+  }
+
+  // Names without a domain are those of the message's recipients, else of the reporting system.
+  void add_bare_names(std::vector<TextRecipient>& named) const {
+    const auto is_sure = [](const TextRecipient& to) { return to.sure; };
+    if (std::any_of(named.begin(), named.end(), is_sure) || !is_from_mail_system(mail_.headers))
+      return;
+    std::vector<TextRecipient> names = read_bare_names(parts_.text);
+    const std::string to = address_of(parts_.returned.find("to"));
+    const std::string system = domain_of(address_of(mail_.headers.find("from")));
+    const bool known = std::any_of(names.begin(), names.end(), [&](const TextRecipient& name) {
+      return equals_ignoring_case(name.address, local_part_of(to));
+    });
+    if (names.empty() || (!to.empty() && !known) || system.empty()) return;
+    for (TextRecipient& name : names) name.address += '@' + (known ? domain_of(to) : system);
+    named = std::move(names);
   }
 
   // The recipients of Exim's and Gmail's header field, each with what the text says of it.
@@ -296,7 +359,13 @@ std::string_view to_string(MailKind kind) {
 
 MailReport parse_mail(std::string_view bytes, const BounceRules& rules) {
   const Mail mail = read_mail(bytes);
-  return Reporter(mail, collect_report(mail), rules).report();
+  MailReport report = Reporter(mail, collect_report(mail), rules).report();
+  const MimePart* wrapped = report.kind == MailKind::kNone ? wrapped_report(mail) : nullptr;
+  if (wrapped == nullptr) return report;
+  const Mail inner = read_mail(wrapped->text);
+  MailReport unwrapped = Reporter(inner, collect_report(inner), rules).report();
+  unwrapped.cut = unwrapped.cut || report.cut;
+  return unwrapped.kind == MailKind::kBounce ? unwrapped : report;
 }
 
 }  // namespace ipmit::events
