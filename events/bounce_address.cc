@@ -21,14 +21,47 @@ bool is_domain_char(char c) {
   return is_alnum(c) || c == '-' || c == '.' || c == '_' || static_cast<unsigned char>(c) >= 0x80;
 }
 
+// Length of a quote, blank or bracket of other scripts that starts at `at`; 0 if none does.
+std::size_t separator_length(std::string_view text, std::size_t at) {
+  const std::string_view two = text.substr(at, 2), three = text.substr(at, 3);
+  if (two == "\xC2\xA0" || two == "\xC2\xAB" || two == "\xC2\xBB") return 2;
+  const bool known =
+      two == "\xE3\x80" || two == "\xEF\xBC" || two == "\xEF\xBD" ||
+      (two == "\xE2\x80" && three.size() == 3 && three[2] >= '\x98' && three[2] <= '\x9F');
+  return known ? three.size() : 0;
+}
+bool separator_ends(std::string_view text, std::size_t at) {
+  return (at >= 3 && separator_length(text, at - 3) == 3) ||
+         (at >= 2 && separator_length(text, at - 2) == 2);
+}
+
+// Scripts that are written without blanks: a word of theirs may stand right beside an address.
+bool is_unspaced(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  return byte >= 0xE3 && byte <= 0xED;
+}
+
 std::size_t local_begin(std::string_view text, std::size_t at) {
   std::size_t begin = at;
   if (at > 1 && text[at - 1] == '"') {  // quoted local part
     const std::size_t quote = text.rfind('"', at - 2);
     if (quote != std::string_view::npos && at - quote < 66) return quote;
   }
-  while (begin > 0 && is_local_char(text[begin - 1])) --begin;
+  while (begin > 0 && is_local_char(text[begin - 1]) && !separator_ends(text, begin)) --begin;
   return begin;
+}
+
+bool is_ascii(char c) {
+  return static_cast<unsigned char>(c) < 0x80;
+}
+
+// Of a local part that runs on from a word of such a script, the ASCII at its end, if there is any.
+std::size_t behind_words(std::string_view text, std::size_t begin, std::size_t at) {
+  std::size_t ascii = at;
+  while (ascii > begin && is_ascii(text[ascii - 1])) --ascii;
+  const bool has_word = std::any_of(text.begin() + static_cast<std::ptrdiff_t>(begin),
+                                    text.begin() + static_cast<std::ptrdiff_t>(ascii), is_unspaced);
+  return has_word && ascii < at ? ascii : begin;
 }
 
 // Where the domain behind `begin` ends: at `begin` if there is none.
@@ -38,7 +71,10 @@ std::size_t domain_end(std::string_view text, std::size_t begin) {
     return close == std::string_view::npos || close - begin > 60 ? begin : close + 1;
   }
   std::size_t end = begin;
-  while (end < text.size() && is_domain_char(text[end])) ++end;
+  while (end < text.size() && is_domain_char(text[end]) && separator_length(text, end) == 0) {
+    if (end > begin && is_unspaced(text[end]) && is_alnum(text[end - 1])) break;
+    ++end;
+  }
   while (end > begin && !is_alnum(text[end - 1]) &&
          static_cast<unsigned char>(text[end - 1]) < 0x80)
     --end;
@@ -53,6 +89,9 @@ std::optional<FoundAddress> find_address(std::string_view text, std::size_t from
     std::size_t begin = local_begin(text, at);
     std::size_t end = domain_end(text, at + 1);
     if (begin < from || begin == at || end == at + 1 || end - begin > kMaxAddress) continue;
+    if (std::all_of(text.begin() + static_cast<std::ptrdiff_t>(at),
+                    text.begin() + static_cast<std::ptrdiff_t>(end), is_ascii))
+      begin = behind_words(text, begin, at);
     FoundAddress found{begin, end, std::string(text.substr(begin, end - begin))};
     const char open = begin > 0 ? text[begin - 1] : ' ';
     const char close = end < text.size() ? text[end] : ' ';

@@ -32,8 +32,8 @@ bool announces_recipients(std::string_view line);
 // Says that the lines below describe the message, not the failure.
 bool describes_message(std::string_view line);
 
-// The word a line consists of, if it may be the name of a mailbox, with an explanation at most
-// behind two blanks or a tab; empty otherwise.
+// The word a line consists of, if it may be the name of a mailbox, with an explanation at most in
+// brackets, behind two blanks or a tab; empty otherwise.
 std::string_view bare_name(std::string_view line);
 
 }  // namespace ipmit::events

@@ -75,15 +75,32 @@ bool names_message(std::string_view line) {
        "below this line",        "message text follows", "enclosed is a copy",
        "header of the original", "undelivered message",  "text of your message",
        "your original",          "bounced e-mail",       "message attached",
-       "headers of the message", "copy of the original"});
+       "headers of the message", "copy of the original", "initial part of the message"});
   return kPhrases.occurs_in(line.substr(0, 160));
+}
+
+// What stands in front of each line of a quoted or indented message.
+std::string_view quote_of(std::string_view line) {
+  const std::size_t end = line.find_first_not_of("> \t|");
+  if (end == 0 || end == std::string_view::npos || !is_header_field(line.substr(end))) return {};
+  return line.substr(0, end);
+}
+
+std::string without_quotes(std::string_view text, std::string_view quote) {
+  std::string out;
+  for (const std::string_view line : split_lines(text.substr(0, kMaxPartText))) {
+    if (!line.starts_with(quote)) break;
+    out.append(line.substr(quote.size())).append(1, '\n');
+  }
+  return out;
 }
 
 bool header_follows(const std::vector<std::string_view>& lines, std::size_t at) {
   std::size_t looked = 0;
   for (std::size_t i = at + 1; i < lines.size() && looked < 8; ++i, ++looked)
     if (!is_dashes(trim(lines[i])))
-      return is_header_field(trim(lines[i])) || is_mbox_line(lines[i]);
+      return is_header_field(trim(lines[i])) || is_mbox_line(lines[i]) ||
+             !quote_of(lines[i]).empty();
   return false;
 }
 
@@ -110,8 +127,11 @@ MailHeaders returned_headers(std::string_view text) {
     if (!line.empty() && !is_dashes(line) && !line.starts_with("From ") &&
         !line.starts_with("--") && !starts_ignoring_case(line, "content-description:") &&
         !starts_ignoring_case(line, "content-type: message/") &&
-        !starts_ignoring_case(line, "content-type: text/rfc822"))
-      return parse_headers(text.substr(start));
+        !starts_ignoring_case(line, "content-type: text/rfc822")) {
+      const std::string_view quote = quote_of(text.substr(start, end - start));
+      return quote.empty() ? parse_headers(text.substr(start))
+                           : parse_headers(without_quotes(text.substr(start), quote));
+    }
     start = end + 1;
   }
   return {};

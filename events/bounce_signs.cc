@@ -71,6 +71,14 @@ bool is_bounce_subject(std::string_view subject) {
                                                  "no se puede entregar",
                                                  "sorry, your message could not",
                                                  "failed mail",
+                                                 "ndn:",
+                                                 "undelivered",
+                                                 "zustellfehler",
+                                                 "niedostarczona",
+                                                 "nedoručiteln",
+                                                 "teslim edilemedi",
+                                                 "[메일 발송 실패",
+                                                 "письмо не доставлено",
                                                  "mail system error"};
   const std::string low = to_lower(trim(subject));
   // Behind the subject of the message, or behind "Message status".
@@ -192,7 +200,37 @@ bool speaks_of_failure(std::string_view text) {
                                    "automatically rejected",
                                    "not a valid user",
                                    "n'a pas pu etre",
-                                   "did not exactly match"});
+                                   "did not exactly match",
+                                   "message blocked",
+                                   "delivery incomplete",
+                                   "problem delivering",
+                                   "recipients failed",
+                                   "recipient failed",
+                                   "empfänger nicht erreicht",
+                                   "n'est pas parvenu",
+                                   "n'ont pas pu être",
+                                   "no ha llegado a",
+                                   "no se pudo contactar",
+                                   "non ha raggiunto",
+                                   "non è stato recapitato",
+                                   "niet bereikt",
+                                   "niet afgeleverd",
+                                   "nie została dostarczona",
+                                   "nie został dostarczony",
+                                   "nepodařilo doručit",
+                                   "teslim edilemedi",
+                                   "nem sikerült kézbesíteni",
+                                   "ei voitu toimittaa",
+                                   "kunde inte nå",
+                                   "nåede ikke",
+                                   "발송되지 못했습니다",
+                                   "전송되지 못했습니다",
+                                   "보내지 못했습니다",
+                                   "전달되지 못했습니다",
+                                   "届きませんでした",
+                                   "送信できませんでした",
+                                   "未能送达",
+                                   "无法发送"});
   return kIndex.occurs_in(normalize_diagnostic(text).words);
 }
 

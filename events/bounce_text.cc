@@ -281,11 +281,15 @@ std::string_view find_quoted_reply(std::string_view text) {
                                    "(reason: ",
                                    "automatically rejected:",
                                    "reason was given:",
+                                   "the delivery failure was:",
                                    "server message",
                                    " said: ",
                                    "reason:"});
   const PhraseIndex::First lead = kLeads.first(text.substr(0, kMaxDiagnostic));
-  return lead.phrase == PhraseIndex::kNone ? std::string_view() : trim(text.substr(lead.end));
+  if (lead.phrase == PhraseIndex::kNone) return {};
+  std::string_view reply = text.substr(lead.end);
+  if (text.substr(0, lead.end).ends_with("(reason: ")) reply = reply.substr(0, reply.find(")\n"));
+  return trim(reply);
 }
 
 std::string to_lower(std::string_view text) {

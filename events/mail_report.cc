@@ -12,6 +12,7 @@
 #include "events/bounce_sns.h"
 #include "events/bounce_text.h"
 #include "events/bounce_text_report.h"
+#include "events/list_refusal.h"
 #include "events/trace_token.h"
 
 namespace ipmit::events {
@@ -55,6 +56,7 @@ class Reporter {
     if (results_.empty()) add_dsns();
     if (results_.empty()) add_sns();
     if (results_.empty()) add_refusal();
+    if (results_.empty()) add_list_refusal();
     if (results_.empty() && parts_.receipt.empty()) add_text_bounces();
     if (results_.empty() && parts_.dsns.empty() && is_auto_reply(mail_.headers)) add_auto_reply();
     if (results_.size() > kMaxRecipients) results_.resize(kMaxRecipients);
@@ -232,7 +234,8 @@ class Reporter {
     const bool system = is_from_mail_system(mail_.headers);
     // Terse systems write a reason and an address and nothing else.
     if (!speaks_of_failure(parts_.text)) return subject && system && names_recipient();
-    return names_failed || system || subject || trim(mail_.headers.find("return-path")) == "<>";
+    return names_failed || system || subject ||
+           (trim(mail_.headers.find("return-path")) == "<>" && !is_auto_reply(mail_.headers));
   }
 
   bool names_recipient() const {
@@ -247,7 +250,7 @@ class Reporter {
     if (find_address(failed)) named = failed_recipients(failed, std::move(named));
     drop_sender(named);
     add_bare_names(named);
-    if (named.empty() && parts_.returned_is_part)
+    if (named.empty() && (parts_.returned_is_part || is_from_mail_system(mail_.headers)))
       if (std::string to = address_of(parts_.returned.find("to")); !to.empty())
         named.push_back({std::move(to), parts_.text, false});
     for (const TextRecipient& entry : named) {
@@ -283,6 +286,16 @@ class Reporter {
     // The frame around the reason is the same whatever the reason.
     const std::string_view reason = find_quoted_reply(parts_.text);
     decide(result, reason, reason.empty() ? std::string_view(parts_.text) : reason);
+    results_.push_back(std::move(result));
+  }
+
+  void add_list_refusal() {
+    MailResult result = base(MailKind::kBounce);
+    result.recipient = refusing_list(mail_.headers, parts_.text);
+    if (result.recipient.empty()) return;
+    result.action = "failed";
+    const std::string subject = decode_header(mail_.headers.find("subject"));
+    decide(result, {}, subject + '\n' + parts_.text);
     results_.push_back(std::move(result));
   }
 

@@ -130,6 +130,143 @@ TEST(ReportNames, TheRecipientAmongOtherAddresses) {
   }
 }
 
+TEST(ReportNames, TheFormsOfMoreSystems) {
+  const std::string utf8 = "Content-Type: text/plain; charset=utf-8\n\n";
+  const std::string fml = "X-MLServer: fml [fml 4.0.3]\n";
+  const struct {
+    const char* name;
+    std::string mail;
+    Got want;
+  } rows[] = {
+      {"Post.Office",
+       head("Mail System Error - Returned Mail") +
+           "\nThis message was undeliverable.\n\nThe following destination addresses were unknown "
+           "(please check them):\n\nSMTP <ann@example.net>\n\nPlease reply to "
+           "postmaster@mx.example.com\n",
+       {{"ann@example.net", "hard_user"}}},
+      {"InterMail, no such host",
+       head("Mail System Error - Returned Mail") +
+           "\nYour message was not delivered because the destination computer was\nnot found.\n\n"
+           "The following recipients did not receive it:\n\n   <ann@example.net>\n",
+       {{"ann@example.net", "hard_domain"}}},
+      {"XMail",
+       head("Error sending message [1]", "XMail <postmaster@mx.example.com>") +
+           "\n[00] XMail bounce: Rcpt=[ann@example.net];Error=[550 5.1.1 unknown]\n\nMail From: "
+           "<news@example.com>\nRcpt To:   <ann@example.net>\nServer:    <mx.example.net>\n\nThe "
+           "reason of the delivery failure was:\n\n550 5.1.1 User unknown\n\n[05] Here is listed "
+           "the initial part of the message:\n\nFrom: news@example.com\nTo: list@example.org\n",
+       {{"ann@example.net", "hard_user"}}},
+      {"GroupWise",
+       head("Message status - undeliverable", "Mailer-Daemon@mx.example.net") +
+           "\nThe message was undeliverable to the following:\n\n\tann@example.net (user not "
+           "found)\n",
+       {{"ann@example.net", "hard_user"}}},
+      {"GroupWise, a name of its own",
+       head("Message status - undeliverable", "Mailer-Daemon@mx.example.net") +
+           "\nThe message was undeliverable to the following:\n\n\tann.sales (mailbox full)\n",
+       {{"ann.sales@mx.example.net", "soft"}}},
+      {"FirstClass",
+       head("NDN: News") + "\nSorry. Your message could not be delivered to:\n\n"
+                           "ann@example.net,site (Mailbox is full.)\n",
+       {{"ann@example.net", "soft"}}},
+      {"nobody named, the message below",
+       head("Message not deliverable") +
+           "\nYour message was not delivered.\n\n  Mailbox full\n\nReceived: from a by b\nFrom: "
+           "news@example.com\nTo: Ann <ann@example.net>\n\nHello\n",
+       {{"ann@example.net", "soft"}}},
+      {"Gmail, blocked",
+       head("Delivery Status Notification (Failure)", "mailer-daemon@mx.example.com") +
+           "\n** Message blocked **\n\nYour message to ann@example.net has been blocked.\n\nThe "
+           "response was:\n554 5.7.1 Client host [192.0.2.1] blocked using list.example\n",
+       {{"ann@example.net", "reputation"}}},
+      {"Sendmail, the reason and more below it",
+       head("Returned mail: see transcript for details") +
+           "\n   ----- The following addresses had permanent fatal errors -----\n"
+           "<ann@example.net>\n    (reason: 550 5.4.1 Recipient address rejected: Access "
+           "denied)\n\n"
+           "   ----- Transcript of session follows -----\n>>> DATA\n"
+           "550 5.1.1 <ann@example.net>... User unknown\n",
+       {{"ann@example.net", "hard_user"}}},
+      {"Exchange in German",
+       head("Nicht zustellbar: News") + utf8 +
+           "Ihre Nachricht hat einige Empfänger nicht erreicht.\n\n      ann@example.net am "
+           "23.11.2026 10:00\n            Es gibt kein solches Konto.\n            <mx.example.com "
+           "#5.1.1>\n",
+       {{"ann@example.net", "hard_user"}}},
+      {"Exchange in French",
+       head("Non remis : News") + utf8 +
+           "Votre message n'est pas parvenu à ses destinataires.\n\n      ann@example.net sur "
+           "23/11/2026 10:00\n            La boîte est pleine.\n            <mx.example.com "
+           "#5.2.2>\n",
+       {{"ann@example.net", "soft"}}},
+      {"Domino in German",
+       head("ZUSTELLFEHLER: News") + utf8 +
+           "Ihr Dokument konnte nicht zugestellt werden an:\n\nann@example.net\n\nGrund:\n\nann "
+           "nicht "
+           "im Domino-Verzeichnis enthalten\n",
+       {{"ann@example.net", "hard_user"}}},
+      {"Chinese",
+       head("系统退信") + utf8 +
+           "无法发送到 "
+           "ann@example.net\n收件人邮件地址（ann@example.net）不存在，邮件无法送达。\nhost "
+           "mx.example.net said: 550 5.1.1 User unknown\n",
+       {{"ann@example.net", "hard_user"}}},
+      {"Korean",
+       head("[메일 발송 실패 안내] News") + utf8 +
+           "메일이 발송되지 못했습니다.\n\n받는 사람 : ann@example.net\n\n550 5.1.1 No such user\n",
+       {{"ann@example.net", "hard_user"}}},
+      {"Japanese, a wide colon",
+       head("配信不能") + utf8 +
+           "メールは届きませんでした。\n\n宛先：ann@example.net\n\n552 5.2.2 Mailbox full\n",
+       {{"ann@example.net", "soft"}}},
+      {"fml refuses",
+       fml + head("You news@example.com are not member (list ML)", "list-admin@example.net") +
+           "\nYou are not a member of this mailing list.\n",
+       {{"list@example.net", "reputation"}}},
+      {"fml refuses, its text in another language",
+       fml + head("You news@example.com are not member (list ML)", "list-admin@example.net") +
+           "\nToukou dekimasen.\n",
+       {{"list@example.net", "reputation"}}},
+      {"fml distributes",
+       fml + "X-Mail-Count: 00012\n" + head("[list:00012] Rules", "list-admin@example.net") +
+           "\nWho is not a member cannot post.\n",
+       {}},
+      {"fml helps",
+       fml + head("Guide (list ML)", "list-admin@example.net") + "\nHow to use this list.\n",
+       {}},
+      {"a mailbox that answers by itself",
+       "Return-Path: <>\nAuto-Submitted: auto-replied\n" + head("Away", "Ann <ann@example.net>") +
+           "\nI could not be reached, your mail was not delivered to bob@example.org.\n",
+       {{"ann@example.net", "auto"}}},
+      {"another list server",
+       head("You news@example.com are not member", "list-admin@example.net") + "\nSorry.\n",
+       {}},
+  };
+  for (const auto& row : rows) {
+    EXPECT_EQ(read(row.mail), row.want) << row.name;
+    EXPECT_EQ(read(with_crlf(row.mail)), row.want) << row.name << ", CRLF";
+  }
+}
+
+TEST(ReportNames, ReturnedMessageMayBeQuoted) {
+  for (const std::string quote : {"", ">", "> ", "    ", "| "}) {
+    std::string message;
+    for (const char* line : {"Return-Path: <news@example.com>", "From: News <news@example.com>",
+                             "Message-ID: <m1@example.com>", "Subject: News", "", "Hello"})
+      message += quote + line + "\n";
+    const MailReport report = parse_mail(head() +
+                                             "\nThe message was not delivered to:\n\n"
+                                             "ann@example.net\n\n"
+                                             "Original message as received is as follows:\n"
+                                             "=====\n" +
+                                             message,
+                                         rules());
+    ASSERT_EQ(report.results.size(), 1u) << quote;
+    EXPECT_EQ(report.results[0].message_id, "m1@example.com") << quote;
+    EXPECT_EQ(report.results[0].recipient, "ann@example.net") << quote;
+  }
+}
+
 std::string dsn(const std::string& text, const std::string& status) {
   return multipart("multipart/report; report-type=delivery-status", "r1",
                    {part("Content-Type: text/plain", text),
