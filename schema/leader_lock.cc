@@ -34,8 +34,8 @@ constexpr const char* kAcquire =
 }  // namespace
 
 struct LeaderLock::Impl {
-  Impl(std::string url, std::int64_t lock_key, std::string lock_name)
-      : connection(std::move(url)), key(lock_key), name(std::move(lock_name)) {
+  Impl(const std::string& url, std::int64_t lock_key, std::string lock_name)
+      : connection(url), key(lock_key), name(std::move(lock_name)) {
     connection.set_patience(kPatience);
   }
 
@@ -81,8 +81,8 @@ struct LeaderLock::Impl {
   std::jthread heart;                    // last: it uses all of the above
 };
 
-LeaderLock::LeaderLock(std::string url, std::int64_t key, std::string name)
-    : impl_(std::make_unique<Impl>(std::move(url), key, std::move(name))) {}
+LeaderLock::LeaderLock(const std::string& url, std::int64_t key, std::string name)
+    : impl_(std::make_unique<Impl>(url, key, std::move(name))) {}
 LeaderLock::~LeaderLock() = default;
 
 bool LeaderLock::try_acquire() {

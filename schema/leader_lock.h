@@ -22,7 +22,7 @@ std::string lock_holder(const std::string& url, std::int64_t key);
 class LeaderLock {
  public:
   // Connects at the first use. `url` "postgresql://…"; `name` is what lock_holder() tells others.
-  LeaderLock(std::string url, std::int64_t key, std::string name);
+  LeaderLock(const std::string& url, std::int64_t key, std::string name);
   ~LeaderLock();
   LeaderLock(const LeaderLock&) = delete;
   LeaderLock& operator=(const LeaderLock&) = delete;
