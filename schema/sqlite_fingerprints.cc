@@ -43,6 +43,7 @@ std::size_t SqliteRecord::remove_traps(std::string_view source) {
 std::vector<bool> SqliteRecord::are_traps(const std::vector<RecipientFingerprints>& recipients) {
   Transaction transaction(database(), Transaction::Kind::kRead);
   std::vector<bool> answers;
+  answers.reserve(recipients.size());
   for (const RecipientFingerprints& recipient : recipients) answers.push_back(is_trap(recipient));
   return answers;
 }
