@@ -84,7 +84,7 @@ TEST_F(ControllerDaemon, ServesReloadsAndStops) {
   TestFleet fleet(redis.url(), {.milters = 0});
   Daemon& leader = fleet.controller();
   EXPECT_EQ(leader.http("/livez").status, 200);
-  EXPECT_EQ(leader.http("/readyz").body, "leads\n");
+  EXPECT_TRUE(wait_until([&] { return leader.http("/readyz").body == "leads\n"; }));
   EXPECT_TRUE(wait_until([&] { return leader.metric("ipmit_controller_cache_in_step") == 1; }));
   EXPECT_EQ(leader.metric("ipmit_controller_leader"), 1);
   EXPECT_GT(leader.metric("ipmit_controller_projected_revision"), 0);

@@ -12,6 +12,9 @@ struct Default {
   const char* action;
   int code;  // what a client gets for a message that nobody decides
 };
+void PrintTo(const Default& row, std::ostream* out) {
+  *out << row.action;
+}
 
 class Failure : public MailHost, public ::testing::WithParamInterface<Default> {
  protected:

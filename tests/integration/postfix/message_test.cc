@@ -7,6 +7,13 @@
 #include "events/trace_token.h"
 #include "tests/integration/postfix/mail_host.h"
 
+// A word for GoogleTest, which would show bytes.
+namespace ipmit::policy {
+void PrintTo(Action action, std::ostream* out) {
+  *out << to_string(action);
+}
+}  // namespace ipmit::policy
+
 // What happens to messages that are let through, and to several in a row.
 namespace ipmit::test {
 namespace {

@@ -73,7 +73,7 @@ TEST_F(SecretBoxTest, SaysWhatIsWrongWithAKeyFile) {
     EXPECT_THAT(problem(), testing::StartsWith(path_.string() + ": " + row.want)) << row.sentence;
     EXPECT_THAT(problem(), testing::Not(testing::HasSubstr(kKey))) << row.sentence;
   }
-  write(std::string("1 ") + kKey, fs::perms::others_read);
+  write(std::string("1 ") + kKey, fs::perms::owner_read | fs::perms::others_read);
   EXPECT_THAT(problem(), testing::HasSubstr("open to all users"));
   fs::remove(path_);
   EXPECT_THAT(problem(), testing::HasSubstr("No such file"));
