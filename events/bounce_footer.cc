@@ -46,10 +46,8 @@ std::string without_scanner_footers(std::string_view text) {
         last = out.size();
         continue;
       }
-      // What it goes on with is about the find.
-      for (; i < end; ++i) out.append(lines[i]).append(1, '\n');
-      last = out.size();
-      if (i == lines.size()) break;
+      // What it goes on with is about the find, too.
+      for (; i + 1 < end; ++i) out.append(lines[i]).append(1, '\n');
     }
     last = out.size();
     out.append(lines[i]).append(1, '\n');

@@ -124,9 +124,10 @@ Head x400_head(std::string_view line) {
   if (lead.phrase == PhraseIndex::kNone) return {};
   const std::string_view value = line.substr(lead.end);
   const std::size_t end = std::min(value.find_first_of("; \t"), value.size());
-  std::string address(value.substr(0, end));
-  if (const std::size_t at = address.find("(a)"); at != std::string::npos)
-    address = address.substr(0, at).append(1, '@').append(address, at + 3);
+  const std::string_view written = value.substr(0, end);
+  const std::size_t sign = written.find("(a)");
+  std::string address(written.substr(0, sign));
+  if (sign != std::string_view::npos) address.append(1, '@').append(written.substr(sign + 3));
   if (address_alone(address) != address) return {};
   return {Strength::kHead, address, trim(value.substr(std::min(end + 1, value.size())))};
 }
