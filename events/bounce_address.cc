@@ -41,13 +41,19 @@ bool is_unspaced(char c) {
   return byte >= 0xE3 && byte <= 0xED;
 }
 
+// An apostrophe is part of a name ("o'neil@example.net"), or a quote in front of one.
+bool is_local_part(std::string_view text, std::size_t at) {
+  if (text[at] == '\'') return at > 0 && is_alnum(text[at - 1]);
+  return is_local_char(text[at]) && !separator_ends(text, at + 1);
+}
+
 std::size_t local_begin(std::string_view text, std::size_t at) {
   std::size_t begin = at;
   if (at > 1 && text[at - 1] == '"') {  // quoted local part
     const std::size_t quote = text.rfind('"', at - 2);
     if (quote != std::string_view::npos && at - quote < 66) return quote;
   }
-  while (begin > 0 && is_local_char(text[begin - 1]) && !separator_ends(text, begin)) --begin;
+  while (begin > 0 && is_local_part(text, begin - 1)) --begin;
   return begin;
 }
 

@@ -278,6 +278,7 @@ std::string_view find_quoted_reply(std::string_view text) {
                                    "the following reason:",
                                    "smtp error from remote mail server after",
                                    "smtp error from remote server after",
+                                   "smtp protocol returned a permanent error",
                                    "(reason: ",
                                    "automatically rejected:",
                                    "reason was given:",
