@@ -148,7 +148,9 @@ TempDir::~TempDir() {
 
 std::string read_file(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
+  std::ostringstream out;
+  out << in.rdbuf();  // catches what reading throws, for /proc of a process that has just gone
+  return std::move(out).str();
 }
 
 std::optional<std::string> find_line(std::string_view text, const std::vector<std::string>& parts) {

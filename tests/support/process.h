@@ -44,7 +44,7 @@ class TempDir {
   std::filesystem::path path_;
 };
 
-std::string read_file(const std::filesystem::path& path);  // empty if there is none
+std::string read_file(const std::filesystem::path& path);  // empty where there is nothing
 // The first line of `text` that has all of these parts.
 std::optional<std::string> find_line(std::string_view text, const std::vector<std::string>& parts);
 void write_file(const std::filesystem::path& path, std::string_view text);

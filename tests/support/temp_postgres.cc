@@ -2,7 +2,6 @@
 #include "tests/support/temp_postgres.h"
 
 #include <algorithm>
-#include <fstream>
 #include <stdexcept>
 #include <vector>
 
@@ -35,8 +34,7 @@ Arguments as_server_user(Arguments command) {
 }
 
 pid_t parent_of(const std::filesystem::path& process) {
-  std::ifstream stat(process / "stat");
-  std::string text((std::istreambuf_iterator<char>(stat)), {});
+  const std::string text = read_file(process / "stat");
   const auto name_end = text.rfind(')');
   return name_end == std::string::npos ? 0 : std::stoi(text.substr(name_end + 4));
 }
