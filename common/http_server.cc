@@ -3,6 +3,7 @@
 
 #include <array>
 #include <chrono>
+#include <condition_variable>
 #include <exception>
 #include <map>
 #include <mutex>
@@ -19,6 +20,8 @@
 
 namespace ipmit::common {
 namespace {
+
+constexpr std::chrono::seconds kAnswerPatience{10};
 
 // civetweb starts and ends as a library, not as an object.
 void start_library() {
@@ -90,8 +93,25 @@ struct HttpServer::Impl {
   std::size_t max_body_bytes = 0;
   std::mutex mutex;
   std::map<std::string, Handler, std::less<>> handlers;  // guarded by mutex
+  int answering = 0;                                     // likewise: requests
+  std::condition_variable answered;
   std::string listen_error;  // written by civetweb's log callback during mg_start only
 
+  void serve(mg_connection* connection) {
+    count(+1);
+    send(connection, answer(connection));
+    count(-1);
+  }
+  void count(int change) {
+    const std::lock_guard lock(mutex);
+    answering += change;
+    if (answering == 0) answered.notify_all();
+  }
+  // civetweb breaks off what it is sending when it is told to stop.
+  void wait_for_answers() {
+    std::unique_lock lock(mutex);
+    answered.wait_for(lock, kAnswerPatience, [this] { return answering == 0; });
+  }
   HttpResponse answer(mg_connection* connection) {
     const mg_request_info* info = mg_get_request_info(connection);
     HttpRequest request{info->request_method, info->local_uri,
@@ -133,8 +153,7 @@ HttpServer::HttpServer(const Options& options) : impl_(std::make_unique<Impl>())
                                              nullptr};
   mg_callbacks callbacks{};
   callbacks.begin_request = [](mg_connection* connection) {
-    auto* self = static_cast<Impl*>(mg_get_user_data(mg_get_context(connection)));
-    send(connection, self->answer(connection));
+    static_cast<Impl*>(mg_get_user_data(mg_get_context(connection)))->serve(connection);
     return 200;
   };
   callbacks.log_message = [](const mg_connection* connection, const char* message) {
@@ -150,6 +169,7 @@ HttpServer::HttpServer(const Options& options) : impl_(std::make_unique<Impl>())
 }
 
 HttpServer::~HttpServer() {
+  impl_->wait_for_answers();
   const std::jthread knocker([listening = port()](const std::stop_token& stopped) {
     for (; !stopped.stop_requested(); std::this_thread::sleep_for(std::chrono::milliseconds(10))) {
       knock(listening);

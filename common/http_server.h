@@ -22,7 +22,8 @@ struct HttpResponse {
 
 // A small HTTP/1.1 server on a few threads of its own: metrics, probes, and later the event intake.
 // Each path has one handler, called on any of the threads, several at once. Handlers may block; an
-// exception becomes 500 and a log line. The destructor waits for running handlers.
+// exception becomes 500 and a log line. The destructor waits for running handlers and their
+// answers.
 class HttpServer {
  public:
   struct Options {

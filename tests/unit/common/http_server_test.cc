@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/http_server.h"
 
+#include <algorithm>
+#include <future>
+#include <optional>
 #include <stdexcept>
 #include <string>
 
@@ -71,6 +74,22 @@ TEST(HttpServer, BodiesAreLimited) {
   const std::string head = "POST /in HTTP/1.0\r\nContent-Length: ";
   EXPECT_THAT(talk(server.port(), head + "4\r\n\r\nabcd"), HasSubstr("202 Accepted"));
   EXPECT_THAT(talk(server.port(), head + "5\r\n\r\nabcde"), HasSubstr("413 "));
+}
+
+// civetweb by itself breaks off what it is sending when it is told to stop.
+TEST(HttpServer, TheLastAnswerIsWhole) {
+  constexpr std::size_t kSize = 32 << 20;
+  std::promise<void> asked;
+  std::optional<HttpServer> server(std::in_place, HttpServer::Options{});
+  server->handle("/drain", [&](const HttpRequest&) {
+    asked.set_value();
+    return HttpResponse{202, "text/plain", std::string(kSize, 'x')};
+  });
+  auto reply = std::async(std::launch::async, get, server->port(), "/drain");
+  asked.get_future().wait();
+  server.reset();
+  const std::string text = reply.get();
+  EXPECT_EQ(text.size() - std::min(text.size(), text.find("\r\n\r\n")), kSize + 4);
 }
 
 TEST(HttpServer, SaysWhyItCannotListen) {
