@@ -158,9 +158,13 @@ TEST_F(RuleFeedTest, BecomesStaleWithoutContactAndFreshAgain) {
   EXPECT_EQ(feed.state(common::now()), RuleState::kFresh);
   EXPECT_EQ(feed.state(later), RuleState::kStale);
   EXPECT_GE(*feed.status(later).age, std::chrono::seconds(119));
-  feed.update_gauges(later);
-  EXPECT_THAT(metrics_.to_text(), testing::ContainsRegex("ipmit_snapshot_age_seconds 1[12]"));
-  EXPECT_THAT(metrics_.to_text(), testing::HasSubstr("rules_state{state=\"stale\"} 1"));
+  std::string text;
+  EXPECT_TRUE(wait_until([&] {  // the feed sets them too, with each try
+    feed.update_gauges(later);
+    text = metrics_.to_text();
+    return text.find("rules_state{state=\"stale\"} 1") != std::string::npos;
+  }));
+  EXPECT_THAT(text, testing::ContainsRegex("ipmit_snapshot_age_seconds 1[12]"));
   store_.set(rules_at(6));
   EXPECT_TRUE(serves(feed, 6));
 }
