@@ -9,12 +9,15 @@
 namespace ipmit::events {
 namespace {
 
-bool speaks_of_scan(std::string_view line) {
+const PhraseIndex& words_of_scanners() {
   static const PhraseIndex kPhrases({"been scanned for", "was scanned for", "been scanned by",
                                      "was scanned by", "been checked for virus",
                                      "was checked for virus", "been checked by", "virus-free",
                                      "virus free", "auf viren", "contre les virus"});
-  return kPhrases.occurs_in(line.substr(0, 1000));
+  return kPhrases;
+}
+bool speaks_of_scan(std::string_view line) {
+  return words_of_scanners().occurs_in(line.substr(0, 1000));
 }
 
 bool speaks_of_find(std::string_view paragraph) {
@@ -31,6 +34,7 @@ bool is_rule(std::string_view line) {
 }  // namespace
 
 std::string without_scanner_footers(std::string_view text) {
+  if (!words_of_scanners().occurs_in(text)) return std::string(text);
   const std::vector<std::string_view> lines = split_lines(text);
   std::string out;
   std::size_t last = 0;  // where the last line of `out` begins

@@ -45,14 +45,13 @@ std::vector<std::string> write_out(std::string_view text) {
   return out;
 }
 
-BouncePattern::BouncePattern(bool url, std::string_view pattern, bool is_alternative) : url_(url) {
+BouncePattern::BouncePattern(bool url, std::string_view pattern) : url_(url) {
   for (std::string& piece : split(pattern, '*'))
     if (!piece.empty()) pieces_.push_back(std::move(piece));
   for (std::size_t i = 1; i < pieces_.size(); ++i)
     if (pieces_[i].size() > pieces_[longest_].size()) longest_ = i;
   const std::string& piece = pieces_[longest_];
   phrase_ = piece.size();
-  if (!is_alternative) return;
   const std::size_t blank =
       piece.find_last_of(' ', piece.size() - std::min(piece.size(), kMinPhrase));
   if (blank != std::string::npos) phrase_ = piece.size() - blank - 1;

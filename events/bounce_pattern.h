@@ -19,9 +19,9 @@ std::vector<std::string> write_out(std::string_view text);
 // looked up in a PhraseIndex is phrase(); holds() tells whether the rest is there, too.
 class BouncePattern {
  public:
-  // `is_alternative`: one of many that end in the same words, so that only its last words are
-  // looked up. `pattern` must hold more than '*'.
-  BouncePattern(bool url, std::string_view pattern, bool is_alternative);
+  // `pattern` must hold more than '*'. Many end in the same words, so only the last ones are looked
+  // up: the index stays small enough for the cache.
+  BouncePattern(bool url, std::string_view pattern);
 
   bool url() const { return url_; }
   std::string_view phrase() const;

@@ -122,11 +122,10 @@ struct BounceRules::Compiled {
     const auto number = [&](bool url, const std::vector<std::string>& texts) {
       std::vector<std::uint32_t> out;
       for (const std::string& text : texts) {
-        const std::vector<std::string> written = write_out(text);
-        for (const std::string& pattern : written) {
+        for (const std::string& pattern : write_out(text)) {
           const auto [entry, added] =
               ids.try_emplace({url, pattern}, static_cast<std::uint32_t>(patterns.size()));
-          if (added) patterns.emplace_back(url, pattern, written.size() > 1);
+          if (added) patterns.emplace_back(url, pattern);
           out.push_back(entry->second);
         }
       }

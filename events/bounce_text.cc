@@ -95,11 +95,11 @@ std::string fold(std::string_view text) {
   std::string out;
   out.reserve(text.size());
   for (std::size_t i = 0; i < text.size(); ++i) {
-    const std::string_view rest = text.substr(i, 3);
-    if (rest == "\xE2\x80\x98" || rest == "\xE2\x80\x99") {
+    const std::string_view quote = text[i] == '\xE2' ? text.substr(i, 3) : std::string_view{};
+    if (quote == "\xE2\x80\x98" || quote == "\xE2\x80\x99") {
       out += '\'';
       i += 2;
-    } else if (rest == "\xE2\x80\x9C" || rest == "\xE2\x80\x9D") {
+    } else if (quote == "\xE2\x80\x9C" || quote == "\xE2\x80\x9D") {
       out += '"';
       i += 2;
     } else if (is_blank(text[i])) {
