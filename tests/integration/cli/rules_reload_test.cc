@@ -62,7 +62,7 @@ class RunningParser {
   std::string out() const { return read_file(folder_ / "out"); }
   std::string err() const { return read_file(folder_ / "err"); }
   bool says(std::string_view part) const { return out().find(part) != std::string::npos; }
-  bool complains() const { return !err().empty(); }
+  bool complains() const { return err().ends_with('\n'); }
 
  private:
   TempDir folder_{"reload"};
