@@ -47,14 +47,14 @@ struct Mail {
 inline constexpr std::size_t kMaxMailBytes = 4u << 20;     // of the mail as a whole
 inline constexpr std::size_t kMaxPartText = 256u << 10;    // bytes of text of one part
 inline constexpr std::size_t kMaxBoundaryLines = 1000;     // lines that start with "--"
-inline constexpr std::size_t kMaxContainers = 100;         // lines that name a multipart type
-inline constexpr std::size_t kMaxFieldLines = 20000;       // lines that look like header fields
+inline constexpr std::size_t kMaxContainers = 100;         // multiparts
 inline constexpr std::size_t kMaxHeaderFields = 500;       // kept of one message
 inline constexpr std::size_t kMaxHeaderValue = 16u << 10;  // bytes kept of one value
 
-// MIME (RFC 2045 to 2047) by GMime; any bytes are a mail. Never throws but std::bad_alloc; work and
-// memory are bounded by the limits. Thread-safe. A multipart whose boundary never comes is read as
-// one text/plain part, so that nothing gets lost in a damaged mail.
+// MIME (RFC 2045 to 2047): mime_structure.h finds the parts, GMime decodes them; any bytes are a
+// mail. Never throws but std::bad_alloc; work and memory are bounded by the limits. Thread-safe. A
+// multipart whose boundary never comes is read as one text/plain part, so that nothing gets lost in
+// a damaged mail.
 Mail read_mail(std::string_view bytes);
 
 // Encoded words to UTF-8.

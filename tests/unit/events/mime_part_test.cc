@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "events/mime_part.h"
 
+#include <string>
+#include <utility>
+#include <vector>
+
 #include <gtest/gtest.h>
 
 namespace ipmit::events {
@@ -38,6 +42,66 @@ TEST(ReadMail, AMultipartWithoutItsBoundaryIsText) {
   ASSERT_EQ(mail.parts.size(), 1U);
   EXPECT_EQ(mail.parts[0].type, "text/plain");
   EXPECT_NE(mail.parts[0].text.find("hello"), std::string::npos);
+}
+
+using Parts = std::vector<std::pair<std::string, std::string>>;
+
+Parts parts_of(const std::string& mail) {
+  Parts parts;
+  for (const MimePart& part : read_mail(mail).parts) parts.emplace_back(part.type, part.text);
+  return parts;
+}
+
+TEST(ReadMail, FindsThePartsOfDamagedMails) {
+  const std::string inner = "--b\nContent-Type: multipart/mixed; boundary=\"c d\"\n\n";
+  const std::string html = "--b\nContent-Type: text/html\n\ny\n";
+  struct Row {
+    const char* about;
+    std::string body;
+    Parts wanted;
+  };
+  const Row rows[] = {
+      {"an inner multipart ends with the boundary of the outer",
+       inner + "--c d\n\nx\n" + html,
+       {{"text/plain", "x"}, {"text/html", "y"}}},
+      {"an inner multipart without parts is its text",
+       inner + "x\r\ny\r\n" + html,
+       {{"text/plain", "x\ny"}, {"text/html", "y"}}},
+      {"a header may end with a boundary",
+       "--b\nContent-Type: message/rfc822\n" + html,
+       {{"message/rfc822", ""}, {"text/html", "y"}}},
+      {"a line of a header that is no field says nothing",
+       "--b\nno field\nContent-Type:\n\ttext/html\nnor this\n\ny\n",
+       {{"text/html", "y"}}},
+      {"of two types the last counts",
+       "--b\nContent-Type: text/html\nContent-Type: text/plain\n\nx\n",
+       {{"text/plain", "x"}}},
+      {"blanks may follow a boundary, other characters not",
+       "--b \t\r\n\r\nx\r\n--bb\r\n--b-- \r\n",
+       {{"text/plain", "x\r\n--bb"}}},
+      {"what follows the last boundary is no part",
+       "--b\n\nx\n--b--\nz\n--b\n\nz\n",
+       {{"text/plain", "x"}}},
+      {"a boundary may be written as RFC 2231 has it",
+       "--b\nContent-Type: multipart/mixed; boundary*=us-ascii''%63\n\n--c\n\nx\n--c--\n",
+       {{"text/plain", "x"}}},
+  };
+  for (const Row& row : rows) EXPECT_EQ(parts_of(multipart(row.body)), row.wanted) << row.about;
+}
+
+TEST(ReadMail, APartOfADigestIsAMessage) {
+  const Parts parts = parts_of("Content-Type: multipart/digest; boundary=b\n\n--b\n\nSubject: x\n");
+  EXPECT_EQ(parts, (Parts{{"message/rfc822", "Subject: x\n"}}));
+}
+
+TEST(ReadMail, NothingBehindABoundaryIsNoPart) {
+  EXPECT_EQ(parts_of("Content-Type: multipart/mixed; boundary=b\n\n--b\n\nx\n--b\n"),
+            (Parts{{"text/plain", "x"}}));
+}
+
+TEST(ReadMail, AMultipartThatNamesNoBoundaryIsText) {
+  EXPECT_EQ(parts_of("Content-Type: multipart/mixed\n\n--b\n\nx\n--\ny\n"),
+            (Parts{{"text/plain", "--b\n\nx\n--\ny\n"}}));
 }
 
 TEST(ReadMail, StopsAtItsLimitsAndSaysSo) {
