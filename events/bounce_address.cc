@@ -23,6 +23,7 @@ bool is_domain_char(char c) {
 
 // Length of a quote, blank or bracket of other scripts that starts at `at`; 0 if none does.
 std::size_t separator_length(std::string_view text, std::size_t at) {
+  if (static_cast<unsigned char>(text[at]) < 0x80) return 0;
   const std::string_view two = text.substr(at, 2), three = text.substr(at, 3);
   if (two == "\xC2\xA0" || two == "\xC2\xAB" || two == "\xC2\xBB") return 2;
   const bool known =

@@ -55,10 +55,10 @@ bool ends_line(std::string_view tag) {
   static constexpr std::string_view kTags[] = {"br",  "p",  "/p",  "div", "/div", "tr",
                                                "/tr", "li", "/li", "td",  "/td",  "h1",
                                                "h2",  "h3", "hr",  "pre"};
-  const std::string name = to_lower(tag.substr(0, tag.find_first_of(" \t\r\n>")));
-  return std::any_of(std::begin(kTags), std::end(kTags), [&](std::string_view known) {
-    return name == known || name == std::string(known) + "/";
-  });
+  tag = tag.substr(0, tag.find_first_of(" \t\r\n>"));
+  if (tag.ends_with('/')) tag.remove_suffix(1);
+  return std::any_of(std::begin(kTags), std::end(kTags),
+                     [&](std::string_view known) { return equals_ignoring_case(tag, known); });
 }
 
 }  // namespace

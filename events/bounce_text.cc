@@ -92,22 +92,23 @@ std::size_t domain_length(std::string_view text) {
 
 // Lower case, blanks folded, quotes plain; the rest of the work needs no second look at those.
 std::string fold(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
+  std::string out(text);
+  char* end = out.data();
   for (std::size_t i = 0; i < text.size(); ++i) {
     const std::string_view quote = text[i] == '\xE2' ? text.substr(i, 3) : std::string_view{};
     if (quote == "\xE2\x80\x98" || quote == "\xE2\x80\x99") {
-      out += '\'';
+      *end++ = '\'';
       i += 2;
     } else if (quote == "\xE2\x80\x9C" || quote == "\xE2\x80\x9D") {
-      out += '"';
+      *end++ = '"';
       i += 2;
-    } else if (is_blank(text[i])) {
-      if (!out.empty() && out.back() != ' ') out += ' ';
-    } else {
-      out += lower(text[i]);
+    } else if (!is_blank(text[i])) {
+      *end++ = lower(text[i]);
+    } else if (end != out.data() && end[-1] != ' ') {
+      *end++ = ' ';
     }
   }
+  out.resize(static_cast<std::size_t>(end - out.data()));
   return out;
 }
 

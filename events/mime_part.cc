@@ -77,11 +77,12 @@ bool keeps_charset(std::string_view charset) {
 
 // Reports are ASCII but for a few languages; only multi-byte charsets hide ASCII from a reader.
 std::string to_utf8(std::string text, const std::string& charset) {
+  if (keeps_charset(charset)) return text;
   // The escape of ISO-2022 and the tilde of HZ are ASCII, too.
   const bool plain = std::none_of(text.begin(), text.end(), [](char c) {
     return static_cast<unsigned char>(c) >= 0x80 || c == '\x1b' || c == '~';
   });
-  if (plain || keeps_charset(charset)) return text;
+  if (plain) return text;
   const iconv_t descriptor = g_mime_iconv_open("UTF-8", charset.c_str());
   // NOLINTNEXTLINE(performance-no-int-to-ptr): so iconv says that it does not know the charset
   if (descriptor == reinterpret_cast<iconv_t>(-1)) return text;
@@ -112,14 +113,16 @@ std::string decoded(std::string_view raw, GMimeContentEncoding encoding,
 }
 
 std::string unfold(std::string_view raw) {
-  std::string out;
-  out.reserve(raw.size());
-  for (const char c : raw.substr(0, kMaxHeaderValue)) {
+  std::string out(raw.substr(0, kMaxHeaderValue));
+  char* end = out.data();
+  for (const char c : out) {
     if (c == '\r' || c == '\n') continue;
-    if ((c == ' ' || c == '\t') && (out.empty() || out.back() == ' ')) continue;
-    out += c == '\t' ? ' ' : c;
+    const bool blank = c == ' ' || c == '\t';
+    if (blank && (end == out.data() || end[-1] == ' ')) continue;
+    *end++ = blank ? ' ' : c;
   }
-  while (!out.empty() && out.back() == ' ') out.pop_back();
+  if (end != out.data() && end[-1] == ' ') --end;
+  out.resize(static_cast<std::size_t>(end - out.data()));
   return out;
 }
 
