@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <istream>
+#include <cstddef>
 #include <memory>
 #include <ostream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cli/bounce_rules_file.h"
+#include "cli/input_file.h"
 #include "cli/verbs.h"
 #include "common/json_text.h"
+#include "events/log_lines.h"
 #include "events/mail_report.h"
+#include "events/rules_file.h"
 
 namespace ipmit::cli {
 namespace {
@@ -18,7 +22,7 @@ struct Options {
   std::string rules;
 };
 
-void print_verdict(Context& context, const std::string& text, const events::TextVerdict& verdict) {
+void print_verdict(Context& context, std::string_view text, const events::TextVerdict& verdict) {
   const std::string_view rule = verdict.rule.empty() ? "none" : std::string_view(verdict.rule);
   if (!context.json()) {
     context.out << policy::to_string(verdict.bounce_class) << (verdict.hard ? " (hard)" : "")
@@ -40,15 +44,27 @@ void print_verdict(Context& context, const std::string& text, const events::Text
   context.out << line << '\n';
 }
 
+void print_verdicts_of_input(Context& context, events::RulesFile& rules) {
+  events::LineCutter cutter([&](char* buffer, std::size_t size) {
+    context.out.flush();
+    return read_input(context.in, buffer, size);
+  });
+  const auto print = [&](const events::LogLine& line) {
+    print_verdict(context, line.text, events::parse_text(line.text, *rules.rules()));
+  };
+  while (const auto line = cutter.next()) print(*line);
+  if (const auto line = cutter.rest()) print(*line);
+  if (cutter.cut_lines() > 0)
+    context.warn(std::to_string(cutter.cut_lines()) + " lines were longer than 64 KiB and cut");
+}
+
 // Texts of the command line, or the lines of standard input.
 ExitCode run_parse_text(Context& context, const Options& options) {
   const auto rules = open_bounce_rules(options.rules, context);
   if (!rules) return context.bad_input(rules.problem());
   for (const std::string& text : options.texts)
     print_verdict(context, text, events::parse_text(text, *(*rules)->rules()));
-  if (!options.texts.empty()) return kOk;
-  for (std::string line; std::getline(context.in, line);)
-    print_verdict(context, line, events::parse_text(line, *(*rules)->rules()));
+  if (options.texts.empty()) print_verdicts_of_input(context, **rules);
   return kOk;
 }
 

@@ -77,6 +77,20 @@ TEST(MailCorpus, WellKnownAnswersOfServersHaveTheirClass) {
   }
 }
 
+TEST(ParseText, ALongLineOfInputIsCutAndTold) {
+  Shell shell;
+  const auto result =
+      shell.run({"parse", "text"}, "550 5.1.1 user unknown " + std::string(1u << 20, 'x') +
+                                       "\n552 5.2.2 mailbox is full");
+  std::istringstream lines(result.out);
+  for (const char* begin : {"hard_user", "soft"}) {
+    std::string line;
+    std::getline(lines, line);
+    EXPECT_TRUE(line.starts_with(begin)) << line;
+  }
+  EXPECT_NE(result.err.find("1 lines were longer than 64 KiB and cut"), std::string::npos);
+}
+
 std::string lower(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(),
                  [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
