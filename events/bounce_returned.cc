@@ -127,7 +127,9 @@ MailHeaders returned_headers(std::string_view text) {
     if (!line.empty() && !is_dashes(line) && !line.starts_with("From ") &&
         !line.starts_with("--") && !starts_ignoring_case(line, "content-description:") &&
         !starts_ignoring_case(line, "content-type: message/") &&
-        !starts_ignoring_case(line, "content-type: text/rfc822")) {
+        !starts_ignoring_case(line, "content-type: text/rfc822") &&
+        !starts_ignoring_case(line, "content-transfer-encoding:") &&
+        !starts_ignoring_case(line, "content-disposition:")) {
       const std::string_view quote = quote_of(text.substr(start, end - start));
       return quote.empty() ? parse_headers(text.substr(start))
                            : parse_headers(without_quotes(text.substr(start), quote));

@@ -117,6 +117,11 @@ TEST(SplitReport, EndsWhereTheReturnedMessageBegins) {
   };
   for (const Row& row : rows) EXPECT_EQ(split_report(row.text).report, row.report);
   EXPECT_EQ(returned_headers("\n----\nSubject: a\n b\n\nbody").find("subject"), "a b");
+  // The header of the part, where the multipart around it is broken.
+  EXPECT_EQ(returned_headers("--b\nContent-Description: message\nContent-Type: message/rfc822\n"
+                             "Content-Transfer-Encoding: 8bit\n\nSubject: a\n\nbody")
+                .find("subject"),
+            "a");
 }
 
 TEST(ReadTextReport, PrefersAddressesInTheShapeOfReports) {
