@@ -23,6 +23,7 @@ std::vector<std::string> split(std::string_view text, char at) {
 }  // namespace
 
 std::vector<std::string> write_out(std::string_view text) {
+  if (text.find_first_of("{}") == std::string_view::npos) return {std::string(text)};
   std::vector<std::string> out{""};
   while (!text.empty()) {
     const std::size_t open = std::min(text.find('{'), text.size());

@@ -64,14 +64,16 @@ class PhraseIndex {
     return false;
   }
 
+  void note_hits(const std::vector<std::uint32_t>& ends, const std::vector<std::uint32_t>& place);
+
   std::array<std::uint8_t, 256> column_{};  // bytes that occur in no phrase share column 0
   std::uint32_t width_ = 1;
-  // [node * width_ + column]: the next node * width_, with kHit where a phrase ends.
+  // [row * width_ + column]: the next row * width_, with kHit where a phrase ends.
   std::vector<std::uint32_t> next_;
-  // [node]: the nearest node on its suffix chain that ends a phrase, itself included.
+  // [row]: the nearest row on its suffix chain that ends a phrase, itself included.
   std::vector<std::uint32_t> first_hit_;
-  std::vector<std::uint32_t> link_;       // [node]: where its suffix chain goes on
-  std::vector<std::uint32_t> hit_begin_;  // [node]: range in hits_
+  std::vector<std::uint32_t> link_;       // [row]: where its suffix chain goes on
+  std::vector<std::uint32_t> hit_begin_;  // [row]: range in hits_
   std::vector<std::uint32_t> hits_;
 };
 

@@ -3,9 +3,9 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <set>
+#include <unordered_map>
 #include <utility>
 
 #include "events/bounce_pattern.h"
@@ -118,14 +118,15 @@ struct BounceRules::Compiled {
   std::unique_ptr<PhraseIndex> index;   // phrase i: that of pattern i
 
   void build() {
-    std::map<std::pair<bool, std::string>, std::uint32_t> ids;
+    std::unordered_map<std::string, std::uint32_t> text_ids, url_ids;
     const auto number = [&](bool url, const std::vector<std::string>& texts) {
       std::vector<std::uint32_t> out;
       for (const std::string& text : texts) {
-        for (const std::string& pattern : write_out(text)) {
+        for (std::string& pattern : write_out(text)) {
           const auto [entry, added] =
-              ids.try_emplace({url, pattern}, static_cast<std::uint32_t>(patterns.size()));
-          if (added) patterns.emplace_back(url, pattern);
+              (url ? url_ids : text_ids)
+                  .try_emplace(std::move(pattern), static_cast<std::uint32_t>(patterns.size()));
+          if (added) patterns.emplace_back(url, entry->first);
           out.push_back(entry->second);
         }
       }

@@ -29,35 +29,47 @@ void MailCutter::hand_out() {
   text_.clear();
 }
 
-// The beginning of a line is known: does a mail begin with it?
-void MailCutter::end_head() {
-  const bool separates = after_blank_ && is_separator(head_);
-  if (first_line_)
-    is_mbox_ = separates;
-  else if (separates && is_mbox_)
-    hand_out();
+bool MailCutter::begins_mail(std::string_view head) {
+  const bool separates = after_blank_ && is_separator(head);
+  const bool begins = separates && is_mbox_ && !first_line_;
+  if (first_line_) is_mbox_ = separates;
   first_line_ = false;
-  after_blank_ = head_ == "\n" || head_ == "\r\n";
+  after_blank_ = head == "\n" || head == "\r\n";
+  return begins;
+}
+
+void MailCutter::end_head() {
+  if (begins_mail(head_)) hand_out();
   keep(head_);
   head_.clear();
 }
 
 void MailCutter::add(std::string_view bytes) {
-  while (!bytes.empty()) {
-    const std::size_t newline = bytes.find('\n');
+  std::size_t kept = 0;
+  for (std::size_t at = 0; at < bytes.size();) {
+    const std::size_t newline = bytes.find('\n', at);
     const bool ends = newline != std::string_view::npos;
-    std::string_view line = bytes.substr(0, ends ? newline + 1 : bytes.size());
-    bytes.remove_prefix(line.size());
+    const std::size_t next = ends ? newline + 1 : bytes.size();
     if (!in_line_) {
-      const std::string_view head = line.substr(0, kHeadBytes - head_.size());
-      head_ += head;
-      line.remove_prefix(head.size());
-      if (!ends && head_.size() < kHeadBytes) return;
-      end_head();
+      const std::string_view head =
+          bytes.substr(at, std::min(next - at, kHeadBytes - head_.size()));
+      const bool is_known = ends || head_.size() + head.size() == kHeadBytes;
+      if (!is_known || !head_.empty()) {
+        keep(bytes.substr(kept, at - kept));
+        head_ += head;
+        kept = at + head.size();
+        if (is_known) end_head();
+      } else if (begins_mail(head)) {
+        keep(bytes.substr(kept, at - kept));
+        hand_out();
+        kept = at;
+      }
+      if (!is_known) return;
     }
-    keep(line);
     in_line_ = !ends;
+    at = next;
   }
+  keep(bytes.substr(kept));
 }
 
 void MailCutter::finish() {

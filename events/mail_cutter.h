@@ -26,13 +26,15 @@ class MailCutter {
   // What tells whether a line is a separator stands in its first bytes.
   static constexpr std::size_t kHeadBytes = 512;
 
+  // Once for each line, with its beginning: whether a mail begins with it that is not the first.
+  bool begins_mail(std::string_view head);
   void end_head();
   void keep(std::string_view bytes);
   void hand_out();
 
   Mail mail_;
   std::string text_;      // of the mail so far
-  std::string head_;      // of the line that is not yet told to be a separator or none
+  std::string head_;      // of the line whose beginning a piece has cut
   bool in_line_ = false;  // the head of this line is done
   bool first_line_ = true;
   bool is_mbox_ = false;
