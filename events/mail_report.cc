@@ -234,8 +234,12 @@ class Reporter {
     const bool system = is_from_mail_system(mail_.headers);
     // Terse systems write a reason and an address and nothing else.
     if (!speaks_of_failure(parts_.text)) return subject && system && names_recipient();
-    return names_failed || system || subject ||
-           (trim(mail_.headers.find("return-path")) == "<>" && !is_auto_reply(mail_.headers));
+    if (names_failed || system ||
+        (trim(mail_.headers.find("return-path")) == "<>" && !is_auto_reply(mail_.headers)))
+      return true;
+    // People write of failed mail, too, but hardly in the form of a report.
+    return subject && (names_recipient() || !parts_.returned.empty() ||
+                       find_stage(parts_.text) != SmtpStage::kUnknown);
   }
 
   bool names_recipient() const {

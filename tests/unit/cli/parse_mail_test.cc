@@ -69,6 +69,19 @@ TEST(ParseMail, OrdinaryMailGivesNothing) {
   EXPECT_THAT(parse(""), HasSubstr("\"results\":[]"));
 }
 
+TEST(ParseMail, MailThatOnlySpeaksOfFailedMailGivesNothing) {
+  EXPECT_THAT(parse("From: Help desk <help@example.net>\nTo: ann@example.com\n"
+                    "Subject: Undelivered messages are waiting\n\n"
+                    "Five messages have not been delivered to ann@example.com because your mailbox "
+                    "is full. Release them today.\n"),
+              HasSubstr("\"results\":[]"));
+  EXPECT_THAT(
+      parse("From: bob@example.net\nTo: ann@example.com\n"
+            "Subject: Mail delivery to our customers\n\n"
+            "Yesterday a mail to carl@example.org could not be delivered. Who knows why?\n"),
+      HasSubstr("\"results\":[]"));
+}
+
 TEST(ParseMail, AMissingFileIsBadInputAndTheOthersAreRead) {
   Shell shell;
   const auto result = shell.run({"parse", "mail", "/nonexistent.eml", "-"}, kDsn);
