@@ -333,14 +333,17 @@ class Reporter {
     return out;
   }
 
-  // A report often greets whom it is sent to; only where nobody else is named it is about him.
+  // A report often greets whom it is sent to; only where nobody else is named it is about him, and
+  // where a sentence names him it is no report ("your mailbox is full").
   void drop_sender(std::vector<TextRecipient>& named) const {
     const std::string to = address_of(mail_.headers.find("to"));
     const auto is_sender = [&](const TextRecipient& entry) {
       return equals_ignoring_case(entry.address, to);
     };
-    if (std::all_of(named.begin(), named.end(), is_sender)) return;
-    std::erase_if(named, is_sender);
+    const bool nobody_else = std::all_of(named.begin(), named.end(), is_sender);
+    std::erase_if(named, [&](const TextRecipient& entry) {
+      return is_sender(entry) && !(nobody_else && entry.sure);
+    });
   }
 
   void add_auto_reply() {
