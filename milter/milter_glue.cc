@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "milter/milter_glue.h"
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <exception>
@@ -14,6 +16,7 @@
 
 #include "common/error.h"
 #include "common/log.h"
+#include "common/thread_slot.h"
 #include "milter/foreign_calls.h"
 
 namespace ipmit::milter {
@@ -26,13 +29,17 @@ constexpr unsigned long kUnwanted =
     SMFIP_NOHELO | SMFIP_NODATA | SMFIP_NOHDRS | SMFIP_NOEOH | SMFIP_NOBODY | SMFIP_NOUNKNOWN;
 constexpr unsigned long kActions = SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_SETSYMLIST;
 
+struct alignas(common::kCacheLineBytes) CallbackCount {
+  std::atomic<int> running{0};
+};
+
 struct Glue {
   GlueOptions options;
   const SessionServices& services;
   std::string id_prefix;  // tells the sessions of this process from those of the last
   std::atomic<std::uint64_t> next_session{1};
   std::atomic<bool> ended{false};
-  std::atomic<int> callbacks{0};  // that run now
+  std::array<CallbackCount, common::kThreadSlots> callbacks{};
 };
 Glue* glue = nullptr;  // set once, before libmilter starts, and never freed
 
@@ -40,12 +47,20 @@ Glue* glue = nullptr;  // set once, before libmilter starts, and never freed
 // the flag, there the other way round: one of the two sees the other.
 class Callback {
  public:
-  Callback() { glue->callbacks.fetch_add(1); }
-  ~Callback() { glue->callbacks.fetch_sub(1); }
+  Callback() : count_(glue->callbacks[common::thread_slot()]) { count_.running.fetch_add(1); }
+  ~Callback() { count_.running.fetch_sub(1); }
   Callback(const Callback&) = delete;
   Callback& operator=(const Callback&) = delete;
   bool is_too_late() const { return glue->ended.load(); }
+
+ private:
+  CallbackCount& count_;
 };
+
+bool is_any_running() {
+  return std::any_of(glue->callbacks.begin(), glue->callbacks.end(),
+                     [](const CallbackCount& count) { return count.running.load() != 0; });
+}
 
 // libmilter's per-connection pointer. Made at negotiation; Postfix may connect again on it.
 struct Connection {
@@ -72,6 +87,10 @@ std::string_view text(const char* value) {
 
 std::string_view macro(SMFICTX* ctx, const char* name) {
   return text(smfi_getsymval(ctx, const_cast<char*>(name)));
+}
+
+std::string_view queue_id_of(void* ctx) {
+  return macro(static_cast<SMFICTX*>(ctx), "i");
 }
 
 void log_exception(const char* where, const char* what) noexcept {
@@ -205,7 +224,7 @@ sfsistat on_mail(SMFICTX* ctx, char** arguments) {
     return to_smfis(ctx, session,
                     session.mail_from({.argument = text(arguments[0]),
                                        .sasl_user = macro(ctx, "{auth_authen}"),
-                                       .queue_id = macro(ctx, "i")}));
+                                       .queue_id = {queue_id_of, ctx}}));
   });
 }
 
@@ -216,7 +235,7 @@ sfsistat on_rcpt(SMFICTX* ctx, char** arguments) {
     return to_smfis(ctx, session,
                     session.rcpt_to({.argument = text(arguments[0]),
                                      .mailer = macro(ctx, "{rcpt_mailer}"),
-                                     .queue_id = macro(ctx, "i")}));
+                                     .queue_id = {queue_id_of, ctx}}));
   });
 }
 
@@ -301,7 +320,7 @@ void start_libmilter(const GlueOptions& options, const SessionServices& services
 bool end_callbacks(Duration patience) {
   glue->ended = true;
   const auto end = Clock::now() + patience;
-  while (glue->callbacks.load() != 0) {
+  while (is_any_running()) {
     if (Clock::now() >= end) return false;
     std::this_thread::sleep_for(Duration{1});
   }

@@ -39,10 +39,10 @@ MilterMetrics::MilterMetrics(common::Metrics& metrics)
     : messages_started(
           metrics.counter("ipmit_milter_messages_started_total", "MAIL commands answered.")),
       messages_open(
-          metrics.gauge("ipmit_milter_messages_open", "Messages between MAIL and their end.")),
+          metrics.level("ipmit_milter_messages_open", "Messages between MAIL and their end.")),
       connections(metrics.counter("ipmit_milter_connections_total",
                                   "SMTP sessions shown to us, self probes not counted.")),
-      sessions_open(metrics.gauge("ipmit_milter_sessions_open", "Sessions of Postfix now open.")),
+      sessions_open(metrics.level("ipmit_milter_sessions_open", "Sessions of Postfix now open.")),
       clients_unknown(metrics.counter("ipmit_milter_clients_unknown_total",
                                       "Sessions without a client address.")),
       clients_never_match(metrics.counter(

@@ -51,9 +51,9 @@ class MilterMetrics {
   void count_rule(policy::Action action, bool observed) const;
 
   common::Metrics::Counter messages_started;
-  common::Metrics::Gauge messages_open;
+  common::Metrics::Level messages_open;
   common::Metrics::Counter connections;
-  common::Metrics::Gauge sessions_open;
+  common::Metrics::Level sessions_open;
   common::Metrics::Counter clients_unknown;
   common::Metrics::Counter clients_never_match;
   common::Metrics::Counter macros_missing;

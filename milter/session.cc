@@ -15,6 +15,7 @@ using policy::Action;
 using policy::SmtpReply;
 using policy::Stage;
 
+constexpr std::size_t kKeptRecipients = 16;  // room for them is kept for the next message
 constexpr std::string_view kRouteHeader = "X-Ipmit-Route";
 constexpr std::string_view kHoldHeader = "X-Ipmit-Hold";
 constexpr std::string_view kDiscardHeader = "X-Ipmit-Discard";
@@ -64,20 +65,36 @@ struct Session::Observed {
 
 struct Session::Message {
   std::shared_ptr<const policy::MitigationSet> rules;
-  std::shared_ptr<const SessionOptions> options;
+  const SessionOptions* options = nullptr;
   RuleState rule_state = RuleState::kNone;
-  TimePoint now{};  // of the current command
+  TimePoint now{};  // of MAIL, or of the last question to the rules
   policy::EnvelopeAddress sender;
   std::string sasl_user;
   std::string queue_id;
-  std::vector<policy::EnvelopeAddress> recipients;  // accepted
+  std::vector<policy::EnvelopeAddress> recipients;  // accepted; none kept if no rule asks
   std::vector<policy::Charge> reserved;
   std::vector<Observed> observed;  // counted; logged at the end, when the queue id is known
+  std::optional<policy::Candidates> candidates;  // once asked for
   bool exempt = false;
+
+  // Lets go of the rules and forgets the mail; the memory stays for the next message.
+  void clear() {
+    rules.reset();
+    sasl_user.clear();
+    queue_id.clear();
+    recipients.clear();
+    reserved.clear();
+    observed.clear();
+    candidates.reset();
+    exempt = false;
+  }
+  // Most mail: no more questions to the rules, nor to the clock.
+  bool matches_nothing() const { return candidates && candidates->matches.empty(); }
+  bool is_large() const { return recipients.capacity() > kKeptRecipients; }
 };
 
 Session::Session(const SessionServices& services, std::string id)
-    : services_(services), id_(std::move(id)) {}
+    : services_(services), id_(std::move(id)), options_(services.options) {}
 
 Session::~Session() {
   close();
@@ -89,13 +106,13 @@ void Session::connect(const ClientFacts& client) {
   probe_ = !services_.probe_host.empty() && client.host == services_.probe_host;
   if (probe_) return;
   services_.metrics.connections.add();
-  const auto options = services_.options.current();
+  const SessionOptions& options = options_.current();
   daemon_port_ = to_port(client.daemon_port);
-  reentry_ = daemon_port_ != 0 && std::count(options->reentry_ports.begin(),
-                                             options->reentry_ports.end(), daemon_port_) > 0;
+  reentry_ = daemon_port_ != 0 && std::count(options.reentry_ports.begin(),
+                                             options.reentry_ports.end(), daemon_port_) > 0;
   // pickup(8) and the like: cleanup(8) is the client then, it knows no port of either side.
   local_pickup_ = client_ && client_->is_loopback() && client.port == 0 && daemon_port_ == 0;
-  never_match_ = client_ && contains(options->never_match_networks, *client_);
+  never_match_ = client_ && contains(options.never_match_networks, *client_);
   const TimePoint now = services_.clock();
   if (!client_) {
     services_.metrics.clients_unknown.add();
@@ -113,7 +130,11 @@ Verdict Session::mail_from(const SenderFacts& sender) {
   Verdict verdict;
   if (is_undecided()) return verdict;
   std::optional<Outcome> refused = no_rules_outcome(verdict);
-  if (!refused && !local_pickup_) refused = ask(Stage::kMail, {}, verdict);
+  if (!refused && !local_pickup_) {
+    find_candidates();
+    if (!message_->matches_nothing()) take_queue_id(sender.queue_id);
+    refused = ask(Stage::kMail, {}, verdict);
+  }
   if (refused) end_message(*refused);
   return verdict;
 }
@@ -121,15 +142,18 @@ Verdict Session::mail_from(const SenderFacts& sender) {
 Verdict Session::rcpt_to(const RecipientFacts& recipient) {
   Verdict verdict;
   if (!message_) return verdict;
-  if (!recipient.queue_id.empty()) message_->queue_id = recipient.queue_id;
   if (is_undecided()) return verdict;
   if (recipient.mailer == "error") {
     services_.metrics.count(RecipientOutcome::kRefusedByMta);
     return verdict;
   }
+  if (message_->exempt || message_->matches_nothing()) {
+    services_.metrics.count(RecipientOutcome::kAccepted);
+    return verdict;
+  }
+  take_queue_id(recipient.queue_id);
   const auto address = policy::EnvelopeAddress::parse(recipient.argument);
   if (!local_pickup_) {
-    message_->now = services_.clock();
     if (const auto refused = ask(Stage::kRcpt, {&address, 1}, verdict)) {
       services_.metrics.count(to_recipient_outcome(*refused));
       return verdict;
@@ -148,10 +172,9 @@ Verdict Session::end_of_message(std::string_view queue_id) {
     end_message(Outcome::kReentry);
     return verdict;
   }
-  message_->now = services_.clock();
   if (message_->queue_id.empty()) {
     services_.metrics.macros_missing.add();
-    services_.log.warn(DecisionLog::Warning::kQueueIdMissing, "session", id_, message_->now);
+    services_.log.warn(DecisionLog::Warning::kQueueIdMissing, "session", id_, services_.clock());
   }
   const std::optional<Outcome> outcome = ask(Stage::kEndOfMessage, message_->recipients, verdict);
   if (!verdict.reply) {
@@ -175,7 +198,7 @@ void Session::fail() {
 }
 
 void Session::start_message(const SenderFacts& sender) {
-  message_ = std::make_unique<Message>();
+  message_ = spare_ ? std::move(spare_) : std::make_unique<Message>();
   if (!probe_) {
     services_.metrics.messages_started.add();
     services_.metrics.messages_open.add(1);
@@ -183,14 +206,24 @@ void Session::start_message(const SenderFacts& sender) {
   Message& message = *message_;
   message.now = services_.clock();
   message.rules = services_.rules.current();
-  message.options = services_.options.current();
+  message.options = &options_.current();
   message.rule_state = services_.rule_state(message.now);
   message.sender = policy::EnvelopeAddress::parse(sender.argument);
   message.sasl_user = to_lower(sender.sasl_user);
-  message.queue_id = sender.queue_id;
   // Address rules are not for proxies and pods, but an exemption of such a network still counts.
   message.exempt =
       never_match_ && message.rules->exemption(&*client_, {}, {}, message.now).has_value();
+}
+
+void Session::take_queue_id(const LazyMacro& macro) {
+  const std::string_view queue_id = macro.get();
+  if (!queue_id.empty()) message_->queue_id = queue_id;
+}
+
+void Session::find_candidates() {
+  if (message_->candidates) return;
+  policy::find_candidates(*message_->rules, facts({}), message_->now,
+                          message_->candidates.emplace());
 }
 
 void Session::end_message(Outcome outcome) {
@@ -203,7 +236,12 @@ void Session::end_message(Outcome outcome) {
     services_.limiter.refund(message_->reserved, services_.clock());
     services_.metrics.limiter_refunds.add();
   }
-  message_.reset();
+  if (message_->is_large()) {
+    message_.reset();
+  } else {
+    message_->clear();
+    spare_ = std::move(message_);
+  }
   if (probe_) return;
   services_.metrics.messages_open.add(-1);
   services_.metrics.count(outcome);
@@ -226,18 +264,24 @@ std::optional<Outcome> Session::no_rules_outcome(Verdict& verdict) {
   return Outcome::kFallback;
 }
 
+policy::MessageFacts Session::facts(std::span<const policy::EnvelopeAddress> asked) const {
+  return {.client = client_ && !never_match_ ? &*client_ : nullptr,
+          .sasl_user = message_->sasl_user,
+          .sender = &message_->sender,
+          .recipients = asked,
+          .accepted = message_->recipients,
+          .local_pickup = local_pickup_};
+}
+
 // What the rules say now: the reply is in `verdict` if the outcome is a refusal; unset: go on.
 std::optional<Outcome> Session::ask(Stage stage, std::span<const policy::EnvelopeAddress> asked,
                                     Verdict& verdict) {
   Message& message = *message_;
-  if (message.exempt) return std::nullopt;
-  const policy::MessageFacts facts{.client = client_ && !never_match_ ? &*client_ : nullptr,
-                                   .sasl_user = message.sasl_user,
-                                   .sender = &message.sender,
-                                   .recipients = asked,
-                                   .accepted = message.recipients,
-                                   .local_pickup = local_pickup_};
-  policy::decide(*message.rules, facts, stage, message.now, message.options->decide, decision_);
+  if (message.exempt || message.matches_nothing()) return std::nullopt;
+  if (stage != Stage::kMail) message.now = services_.clock();
+  find_candidates();
+  policy::decide(*message.rules, *message.candidates, facts(asked), stage, message.now,
+                 message.options->decide, decision_);
   stage_ = stage;
   asked_ = asked;
   if (decision_.exempt) {
@@ -346,7 +390,7 @@ void Session::add_trace(Verdict& verdict) const {
   const Message& message = *message_;
   if (!message.options->trace_box) return;
   events::TraceFields fields;
-  fields.time = message.now;
+  fields.time = services_.clock();
   if (!local_pickup_) fields.client = client_;
   fields.sasl_user = message.sasl_user;
   fields.sender_domain = message.sender.domain();

@@ -35,6 +35,23 @@ struct SessionServices {
   std::string probe_host;  // the connect name of our own probe: not mail, not counted
 };
 
+// A macro that is looked up only where it is needed: libmilter searches all that Postfix has sent.
+class LazyMacro {
+ public:
+  using Lookup = std::string_view (*)(void* context);
+
+  LazyMacro() = default;  // empty
+  LazyMacro(Lookup lookup, void* context) : lookup_(lookup), context_(context) {}
+
+  std::string_view get() const {
+    return lookup_ == nullptr ? std::string_view{} : lookup_(context_);
+  }
+
+ private:
+  Lookup lookup_ = nullptr;
+  void* context_ = nullptr;
+};
+
 // What Postfix tells of a client. Strings are read during the call only; an empty macro is the same
 // as a missing one.
 struct ClientFacts {
@@ -46,12 +63,12 @@ struct ClientFacts {
 struct SenderFacts {
   std::string_view argument{};   // "<a@example.com>", "<>", or for local pickup without brackets
   std::string_view sasl_user{};  // {auth_authen}
-  std::string_view queue_id{};   // i
+  LazyMacro queue_id{};          // i
 };
 struct RecipientFacts {
   std::string_view argument{};
   std::string_view mailer{};  // {rcpt_mailer}: "error" if Postfix has refused it already
-  std::string_view queue_id{};
+  LazyMacro queue_id{};
 };
 
 // One SMTP connection as Postfix's milter client shows it: connect, then any number of messages
@@ -92,6 +109,9 @@ class Session {
   };
 
   void start_message(const SenderFacts& sender);
+  void take_queue_id(const LazyMacro& macro);
+  void find_candidates();
+  policy::MessageFacts facts(std::span<const policy::EnvelopeAddress> asked) const;
   void end_message(Outcome outcome);
   bool is_undecided() const;
   std::optional<Outcome> ask(policy::Stage stage, std::span<const policy::EnvelopeAddress> asked,
@@ -110,6 +130,7 @@ class Session {
 
   const SessionServices& services_;
   const std::string id_;
+  common::SnapshotReader<SessionOptions> options_;  // asked between messages only
 
   std::optional<policy::IpAddress> client_;
   bool never_match_ = false;
@@ -119,6 +140,7 @@ class Session {
   std::uint16_t daemon_port_ = 0;
 
   std::unique_ptr<Message> message_;
+  std::unique_ptr<Message> spare_;  // the last one, cleared
 
   // Of the question being answered.
   policy::Stage stage_ = policy::Stage::kMail;

@@ -191,17 +191,28 @@ std::string_view to_string(Stage stage) {
   return "eom";
 }
 
+void find_candidates(const MitigationSet& set, const MessageFacts& facts, TimePoint now,
+                     Candidates& out) {
+  const std::string_view domain = facts.sender ? facts.sender->domain() : std::string_view{};
+  out.matches.clear();
+  out.exempt = set.find_unless_exempt(facts.client, facts.sasl_user, domain, now, out.matches);
+}
+
+void decide(const MitigationSet& set, const Candidates& candidates, const MessageFacts& facts,
+            Stage stage, TimePoint now, const DecideOptions& options, Decision& out) {
+  clear(out);
+  out.exempt = candidates.exempt;
+  if (candidates.matches.empty()) return;
+  Question question(set, facts, stage, now, options, out);
+  for (const Match& match : candidates.matches) question.consider(match);
+  question.answer();
+}
+
 void decide(const MitigationSet& set, const MessageFacts& facts, Stage stage, TimePoint now,
             const DecideOptions& options, Decision& out) {
-  clear(out);
-  const std::string_view domain = facts.sender ? facts.sender->domain() : std::string_view{};
-  static thread_local std::vector<Match> matches;  // keeps its memory from call to call
-  matches.clear();
-  out.exempt = set.find_unless_exempt(facts.client, facts.sasl_user, domain, now, matches);
-  if (matches.empty()) return;
-  Question question(set, facts, stage, now, options, out);
-  for (const Match& match : matches) question.consider(match);
-  question.answer();
+  static thread_local Candidates candidates;  // keeps its memory from call to call
+  find_candidates(set, facts, now, candidates);
+  decide(set, candidates, facts, stage, now, options, out);
 }
 
 }  // namespace ipmit::policy

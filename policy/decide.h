@@ -58,6 +58,16 @@ struct Decision {
   std::string matched_target;  // canonical text of the target that matched `rule`
 };
 
+// What a set holds for one message, as seen at its MAIL: client, user and sender stay the same to
+// the end, so the lookup is done once; which of the rules act is asked anew at each stage.
+struct Candidates {
+  std::optional<std::string_view> exempt;  // the exemption in force; then there are no matches
+  std::vector<MitigationSet::Match> matches;
+};
+// Reads client, user and sender of `facts`. `out` is cleared first and keeps its memory.
+void find_candidates(const MitigationSet& set, const MessageFacts& facts, TimePoint now,
+                     Candidates& out);
+
 // Total and without I/O, clock or locks. Exemptions beat everything. Then of the active rules that
 // match, each acts at the first stage where it can, and at no other:
 //   Observe, Defer, Reject, Throttle of messages   without recipient domains in scope: kMail
@@ -72,6 +82,9 @@ struct Decision {
 // A rule that matches by several targets counts by the first of: the narrowest prefix, the SASL
 // user, the sender domain, the nearest pattern above it.
 // Allocates only for a rule that acts. `out` is cleared first; reusing one saves allocations.
+void decide(const MitigationSet& set, const Candidates& candidates, const MessageFacts& facts,
+            Stage stage, TimePoint now, const DecideOptions& options, Decision& out);
+// The same with candidates found now.
 void decide(const MitigationSet& set, const MessageFacts& facts, Stage stage, TimePoint now,
             const DecideOptions& options, Decision& out);
 

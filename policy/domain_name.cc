@@ -17,6 +17,7 @@ using common::Result;
 
 constexpr std::size_t kMaxName = 253;
 constexpr std::size_t kMaxLabel = 63;
+constexpr const char* kTooLong = "longer than 253 octets";
 constexpr std::size_t kMaxInput = 1024;  // U-labels may be longer than their A-labels
 
 std::string quoted(std::string_view text) {
@@ -53,19 +54,25 @@ Result<std::string> to_a_labels(std::string_view text) {
   return output;
 }
 
-// What is wrong with a lower-case ASCII name; nullptr: nothing.
-const char* flaw(std::string_view name) {
+// Lower-cases an ASCII name in place and says what is wrong with it; nullptr: nothing. This is done
+// for addresses of each message, so it looks at each octet once.
+const char* normalize(std::string& name) {
   if (name.empty()) return "empty name";
-  if (name.size() > kMaxName) return "longer than 253 octets";
-  for (std::size_t start = 0; start <= name.size();) {
-    const std::size_t end = std::min(name.find('.', start), name.size());
-    if (end == start) return "empty label";
-    if (end - start > kMaxLabel) return "a label is longer than 63 octets";
-    start = end + 1;
+  if (name.size() > kMaxName) return kTooLong;
+  bool plain = true;
+  std::size_t label = 0;
+  for (char& c : name) {
+    c = to_lower(c);
+    if (c != '.') {
+      plain = plain && ((c >= 'a' && c <= 'z') || is_digit(c) || c == '-' || c == '_');
+      if (++label > kMaxLabel) return "a label is longer than 63 octets";
+    } else if (label == 0) {
+      return "empty label";
+    } else {
+      label = 0;
+    }
   }
-  const bool plain = std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || is_digit(c) || c == '-' || c == '_' || c == '.';
-  });
+  if (label == 0) return "empty label";
   return plain ? nullptr : "only letters, digits, '-' and '_' make a domain name";
 }
 
@@ -77,7 +84,7 @@ std::string_view without_trailing_dot(std::string_view text) {
 }  // namespace
 
 Result<DomainName> DomainName::parse(std::string_view text) {
-  if (text.size() > kMaxInput) return problem(text, flaw(std::string(kMaxInput, 'a')));
+  if (text.size() > kMaxInput) return problem(text, kTooLong);
   if (!text.empty() && text.front() == '[') {
     const auto address = text.back() == ']' ? IpAddress::parse(text) : std::nullopt;
     if (!address) return problem(text, "not an address literal");
@@ -85,13 +92,13 @@ Result<DomainName> DomainName::parse(std::string_view text) {
   }
   std::string name;
   if (is_ascii(text)) {
-    name = to_lower(without_trailing_dot(text));
+    name = without_trailing_dot(text);
   } else {
     auto mapped = to_a_labels(text);
     if (!mapped) return Problem{mapped.problem()};
-    name = to_lower(without_trailing_dot(*mapped));
+    name = without_trailing_dot(*mapped);
   }
-  if (const char* reason = flaw(name)) return problem(text, reason);
+  if (const char* reason = normalize(name)) return problem(text, reason);
   return DomainName(std::move(name));
 }
 

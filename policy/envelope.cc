@@ -39,6 +39,7 @@ std::size_t find_at(std::string_view path) {
 }
 
 std::string unquoted(std::string_view local_part) {
+  if (local_part.find_first_of("\\\"") == kNone) return std::string(local_part);
   std::string plain;
   plain.reserve(local_part.size());
   for (std::size_t i = 0; i < local_part.size(); ++i) {
