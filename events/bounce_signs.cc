@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "events/bounce_phrases.h"
 #include "events/bounce_text.h"
@@ -232,6 +233,47 @@ bool speaks_of_failure(std::string_view text) {
                                    "未能送达",
                                    "无法发送"});
   return kIndex.occurs_in(normalize_diagnostic(text).words);
+}
+
+bool is_letter(std::string_view text) {
+  static constexpr std::string_view kGreetings[] = {
+      "hi",     "hello",   "dear",         "hallo",      "liebe",   "lieber", "sehr",  "guten",
+      "moin",   "servus",  "salut",        "bonjour",    "cher",    "chère",  "hola",  "estimado",
+      "buenos", "ciao",    "gentile",      "buongiorno", "olá",     "ola",    "caro",  "prezado",
+      "beste",  "geachte", "hej",          "hei",        "cześć",   "dzień",  "witam", "dobrý",
+      "ahoj",   "привет",  "здравствуйте", "уважаемый",  "merhaba", "szia",   "good"};
+  bool first = true;
+  for (const std::string_view raw : split_lines(text)) {
+    const std::string_view line = trim(raw);
+    if (line.empty() || line.starts_with('>')) continue;
+    if (line.ends_with('?') || line.ends_with("\xEF\xBC\x9F")) return true;
+    if (!std::exchange(first, false) || line.size() > 50) continue;
+    if (!line.ends_with(',') && !line.ends_with('!') && line.find(' ') != std::string_view::npos)
+      continue;
+    const std::string word = to_lower(line.substr(0, line.find_first_of(" ,!")));
+    if (std::find(std::begin(kGreetings), std::end(kGreetings), word) != std::end(kGreetings))
+      return true;
+  }
+  return false;
+}
+
+bool tells_sender(std::string_view text) {
+  static const PhraseIndex kIndex(
+      {"your message",  "your mail",       "your e-mail",     "your email",
+       "you sent",      "votre message",   "votre courrier",  "ihre nachricht",
+       "ihre mail",     "ihre e-mail",     "su mensaje",      "tu mensaje",
+       "sua mensagem",  "suo messaggio",   "tuo messaggio",   "uw bericht",
+       "je bericht",    "twoja wiadomość", "ditt meddelande", "din besked",
+       "аше сообщение", "аше письмо",      "メッセージ",      "メール",
+       "您的邮件",      "您发送的",        "你发送的",        "귀하"});
+  return kIndex.occurs_in(text);
+}
+
+bool lists_kept_mails(std::string_view text) {
+  static const PhraseIndex kIndex({"quarantin", "spam digest", "to release", "release them",
+                                   "release it", "have it released", "were held and", "cuarentena",
+                                   "隔離", "隔离", "карантин"});
+  return kIndex.occurs_in(text);
 }
 
 }  // namespace ipmit::events

@@ -234,12 +234,24 @@ class Reporter {
     const bool system = is_from_mail_system(mail_.headers);
     // Terse systems write a reason and an address and nothing else.
     if (!speaks_of_failure(parts_.text)) return subject && system && names_recipient();
-    if (names_failed || system ||
-        (trim(mail_.headers.find("return-path")) == "<>" && !is_auto_reply(mail_.headers)))
-      return true;
-    // People write of failed mail, too, but hardly in the form of a report.
-    return subject && (names_recipient() || !parts_.returned.empty() ||
-                       find_stage(parts_.text) != SmtpStage::kUnknown);
+    const bool null_path =
+        trim(mail_.headers.find("return-path")) == "<>" && !is_auto_reply(mail_.headers);
+    if (names_failed) return true;
+    if (!parts_.returned.empty()) return subject || system || null_path;
+    const bool of_list = mail_.headers.has("list-unsubscribe") || mail_.headers.has("list-id");
+    if (subject && (system || null_path)) return !of_list;
+    // People write of failed mail, too, a postmaster and whoever watches his queues among them, but
+    // hardly in the form of a report.
+    if (of_list || is_letter(parts_.text) || lists_kept_mails(parts_.text)) return false;
+    if (null_path) return true;
+    if (system) return !mail_.headers.has("return-path");
+    return subject && names_recipient() && is_about_a_refusal();
+  }
+
+  bool is_about_a_refusal() const {
+    const ReplyCodes codes = find_codes(parts_.text);
+    return !codes.reply.empty() || !codes.status.empty() || tells_sender(parts_.text) ||
+           find_stage(parts_.text) != SmtpStage::kUnknown;
   }
 
   bool names_recipient() const {
