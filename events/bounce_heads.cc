@@ -132,6 +132,14 @@ Head x400_head(std::string_view line) {
   return {Strength::kHead, address, trim(value.substr(std::min(end + 1, value.size())))};
 }
 
+// "Ann Example (ann@example.net)": a name, the address, nothing else.
+bool is_named(std::string_view line, std::size_t begin, std::size_t end) {
+  const std::string_view name = trim(line.substr(0, begin)), rest = trim(line.substr(end));
+  const bool bracket = name.ends_with('(') ? rest == ")" : rest.empty() && line[begin] == '<';
+  return bracket && name.size() > 2 && name.size() < 64 &&
+         name.find_first_of(":;,") == std::string_view::npos;
+}
+
 // An address in a sentence that is about delivering to it.
 Head mention(std::string_view line) {
   static const PhraseIndex kAbout({"deliver",   "mailbox",
@@ -162,7 +170,8 @@ Head mention(std::string_view line) {
   if (!found || line.size() > 1000) return {};
   const std::string low = to_lower(line);
   const auto occurs = [&](std::string_view word) { return low.find(word) != std::string::npos; };
-  if (!kAbout.occurs_in(line) || std::any_of(std::begin(kOther), std::end(kOther), occurs))
+  if ((!kAbout.occurs_in(line) && !is_named(line, found->begin, found->end)) ||
+      std::any_of(std::begin(kOther), std::end(kOther), occurs))
     return {};
   return {Strength::kMention, found->address, line.substr(found->end)};
 }

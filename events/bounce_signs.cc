@@ -59,6 +59,10 @@ bool is_bounce_subject(std::string_view subject) {
                                                  "no entregado",
                                                  "nie można dostarczyć",
                                                  "недоставленное",
+                                                 "Недоставленное",
+                                                 "Не удалось доставить",
+                                                 "Письмо не доставлено",
+                                                 "Não entregue",
                                                  "не удалось доставить",
                                                  "系统退信",
                                                  "退信",
@@ -80,6 +84,21 @@ bool is_bounce_subject(std::string_view subject) {
                                                  "teslim edilemedi",
                                                  "[메일 발송 실패",
                                                  "письмо не доставлено",
+                                                 "kan inte levereras",
+                                                 "kan ikke leveres",
+                                                 "toimittamatta",
+                                                 "kézbesíthetetlen",
+                                                 "nem kézbesíthető",
+                                                 "não é possível entregar",
+                                                 "impossível entregar",
+                                                 "无法传递",
+                                                 "无法送达",
+                                                 "未送达",
+                                                 "未传递",
+                                                 "배달되지 않음",
+                                                 "배달할 수 없음",
+                                                 "non consegnato",
+                                                 "nedoručeno",
                                                  "mail system error"};
   const std::string low = to_lower(trim(subject));
   // Behind the subject of the message, or behind "Message status".
@@ -231,7 +250,21 @@ bool speaks_of_failure(std::string_view text) {
                                    "届きませんでした",
                                    "送信できませんでした",
                                    "未能送达",
-                                   "无法发送"});
+                                   "无法发送",
+                                   "fehler bei der zustellung",
+                                   "nicht zustellen",
+                                   "leveransen misslyckades",
+                                   "levering mislyk",
+                                   "leveringen mislyk",
+                                   "falha na entrega",
+                                   "не удалось выполнить доставку",
+                                   "未能传递",
+                                   "未能向",
+                                   "无法传递",
+                                   "無法傳遞",
+                                   "無法投遞",
+                                   "배달하지 못했습니다",
+                                   "배달할 수 없습니다"});
   return kIndex.occurs_in(normalize_diagnostic(text).words);
 }
 

@@ -232,8 +232,9 @@ class Reporter {
     if (names_failed && is_from_mail_system(mail_.headers)) return true;
     const bool subject = is_bounce_subject(decode_header(mail_.headers.find("subject")));
     const bool system = is_from_mail_system(mail_.headers);
-    // Terse systems write a reason and an address and nothing else.
-    if (!speaks_of_failure(parts_.text)) return subject && system && names_recipient();
+    // Terse systems write a reason and an address and nothing else, or a language we do not know.
+    if (!speaks_of_failure(parts_.text))
+      return system && (subject || quotes_refusal()) && names_recipient();
     const bool null_path =
         trim(mail_.headers.find("return-path")) == "<>" && !is_auto_reply(mail_.headers);
     if (names_failed) return true;
@@ -246,6 +247,13 @@ class Reporter {
     if (null_path) return true;
     if (system) return !mail_.headers.has("return-path");
     return subject && names_recipient() && is_about_a_refusal();
+  }
+
+  // A reply code and a status code, both of an error, in a mail that nobody is to answer.
+  bool quotes_refusal() const {
+    const ReplyCodes codes = find_codes(parts_.text);
+    return trim(mail_.headers.find("return-path")) == "<>" && !codes.status.empty() &&
+           !codes.reply.empty() && codes.reply.front() != '2';
   }
 
   bool is_about_a_refusal() const {

@@ -78,9 +78,9 @@ bool keeps_charset(std::string_view charset) {
 // Reports are ASCII but for a few languages; only multi-byte charsets hide ASCII from a reader.
 std::string to_utf8(std::string text, const std::string& charset) {
   if (keeps_charset(charset)) return text;
-  // The escape of ISO-2022 and the tilde of HZ are ASCII, too.
+  // The escape of ISO-2022, the tilde of HZ and the NULs of UTF-16 are ASCII, too.
   const bool plain = std::none_of(text.begin(), text.end(), [](char c) {
-    return static_cast<unsigned char>(c) >= 0x80 || c == '\x1b' || c == '~';
+    return static_cast<unsigned char>(c) >= 0x80 || c == '\x1b' || c == '~' || c == '\0';
   });
   if (plain) return text;
   const iconv_t descriptor = g_mime_iconv_open("UTF-8", charset.c_str());
