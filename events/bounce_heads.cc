@@ -140,6 +140,13 @@ bool is_named(std::string_view line, std::size_t begin, std::size_t end) {
          name.find_first_of(":;,") == std::string_view::npos;
 }
 
+// "#5.7.1 smtp;550 5.7.1 <ann@example.net>... Relaying denied": behind codes, in front of dots.
+bool is_refused(std::string_view line, std::size_t begin, std::size_t end) {
+  const std::string_view before = trim(line.substr(0, begin));
+  return !before.empty() && is_digit(before.back()) && line[begin] == '<' &&
+         line.substr(end).starts_with("...");
+}
+
 // An address in a sentence that is about delivering to it.
 Head mention(std::string_view line) {
   static const PhraseIndex kAbout({"deliver",   "mailbox",
@@ -170,7 +177,8 @@ Head mention(std::string_view line) {
   if (!found || line.size() > 1000) return {};
   const std::string low = to_lower(line);
   const auto occurs = [&](std::string_view word) { return low.find(word) != std::string::npos; };
-  if ((!kAbout.occurs_in(line) && !is_named(line, found->begin, found->end)) ||
+  if ((!kAbout.occurs_in(line) && !is_named(line, found->begin, found->end) &&
+       !is_refused(line, found->begin, found->end)) ||
       std::any_of(std::begin(kOther), std::end(kOther), occurs))
     return {};
   return {Strength::kMention, found->address, line.substr(found->end)};
