@@ -68,6 +68,7 @@ TEST(Snapshot, ReadersAndWriterSideBySide) {
   Snapshot<std::vector<int>> snapshot(std::make_shared<const std::vector<int>>(8, 0));
   constexpr int kRounds = 2000;
   std::vector<std::jthread> readers;
+  readers.reserve(4);
   for (int i = 0; i < 4; ++i) {
     readers.emplace_back([&] {
       int last = 0;
