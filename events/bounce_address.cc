@@ -128,8 +128,8 @@ std::string address_alone(std::string_view value) {
   const auto found = find_address(value);
   if (!found || found->begin != 0) return {};
   const std::string_view rest = trim(value.substr(found->end));
-  return rest.empty() || rest.front() == '(' || rest.front() == '<' ? found->address
-                                                                    : std::string();
+  return rest.empty() || rest == "." || rest.front() == '(' || rest.front() == '<' ? found->address
+                                                                                   : std::string();
 }
 
 std::string address_as_written(std::string_view value) {

@@ -2,6 +2,7 @@
 #include "events/bounce_parts.h"
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 #include "events/bounce_footer.h"
@@ -38,6 +39,7 @@ void add_dsn(ReportParts& out, std::string_view text) {
 // The fields stand in the text: what is before them is the report for people.
 void add_embedded_dsn(ReportParts& out, const std::string& plain) {
   add_dsn(out, plain);
+  out.dsn_in_text = !out.dsns.empty();
   const std::string low = to_lower(out.text);
   for (const std::string_view field : {"\nreporting-mta:", "\nfinal-recipient:"})
     if (const std::size_t at = low.find(field); at != std::string::npos && at < out.text.size())
@@ -50,6 +52,20 @@ struct Entity {
 constexpr Entity kEntities[] = {{"&lt;", "<"},   {"&gt;", ">"},   {"&amp;", "&"},  {"&quot;", "\""},
                                 {"&nbsp;", " "}, {"&#39;", "'"},  {"&#43;", "+"},  {"&apos;", "'"},
                                 {"&#64;", "@"},  {"&#160;", " "}, {"&rsquo;", "'"}};
+
+// "&#64;", "&#x40;" at the start of `html`: the character where it is ASCII, else blank, and the
+// length of the entity; 0: none.
+std::pair<char, std::size_t> numeric_entity(std::string_view html) {
+  if (!html.starts_with("&#")) return {};
+  const bool hex = html.substr(2, 1) == "x" || html.substr(2, 1) == "X";
+  const char* const begin = html.data() + (hex ? 3 : 2);
+  const char* const last = html.data() + std::min<std::size_t>(html.size(), 10);
+  unsigned code = 0;
+  const auto [end, error] = std::from_chars(std::min(begin, last), last, code, hex ? 16 : 10);
+  if (error != std::errc() || end == html.data() + html.size() || *end != ';') return {};
+  return {code >= 0x20 && code < 0x80 ? static_cast<char>(code) : ' ',
+          static_cast<std::size_t>(end + 1 - html.data())};
+}
 
 bool ends_line(std::string_view tag) {
   static constexpr std::string_view kTags[] = {"br",  "p",  "/p",  "div", "/div", "tr",
@@ -80,9 +96,14 @@ std::string html_to_text(std::string_view html) {
       const auto entity =
           std::find_if(std::begin(kEntities), std::end(kEntities),
                        [&](const Entity& e) { return html.substr(at).starts_with(e.name); });
-      const bool known = entity != std::end(kEntities);
-      out += known ? entity->text : html.substr(at, 1);
-      at += known ? entity->name.size() : 1;
+      if (entity != std::end(kEntities)) {
+        out += entity->text;
+        at += entity->name.size();
+      } else {
+        const auto [character, length] = numeric_entity(html.substr(at));
+        out += length == 0 ? '&' : character;
+        at += std::max<std::size_t>(length, 1);
+      }
     } else {
       out += html[at++];
     }
@@ -114,8 +135,10 @@ ReportParts collect_report(const Mail& mail) {
     }
   }
   if (trim(plain).empty()) plain = std::move(html);
-  const SplitReport split = split_report(plain);
+  SplitReport split = split_report(plain);
   if (out.returned.empty()) out.returned = returned_headers(split.returned);
+  // A report that is forwarded stands where else the returned message does.
+  if (trim(split.report).empty() && out.returned.empty()) split.report = plain;
   out.text = without_scanner_footers(split.report);
   // A mail whose MIME structure is broken has its parts in the text.
   if (out.dsns.empty() &&

@@ -14,6 +14,7 @@ namespace ipmit::events {
 struct ReportParts {
   std::string text;             // what is written for people, without the returned message
   std::vector<DsnReport> dsns;  // of message/delivery-status parts, or found in the text
+  bool dsn_in_text = false;     // the latter
   std::vector<FeedbackReport> feedback;
   MailHeaders returned;           // header of the message that the report is about; may be empty
   bool returned_is_part = false;  // as a MIME part of its own

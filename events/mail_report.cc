@@ -102,7 +102,7 @@ class Reporter {
   }
 
   void add_dsns() {
-    if (parts_.dsns.empty()) return;
+    if (parts_.dsns.empty() || (parts_.dsn_in_text && is_answered())) return;
     const std::vector<TextRecipient> named = read_text_report(parts_.text);
     for (const DsnReport& dsn : parts_.dsns) {
       for (const DsnRecipient& to : dsn.recipients) add_dsn_recipient(dsn, to, named);
@@ -224,6 +224,13 @@ class Reporter {
       }
       results_.push_back(std::move(result));
     }
+  }
+
+  // A mail of somebody who can be answered, and who may quote a report.
+  bool is_answered() const {
+    const std::string_view path = trim(mail_.headers.find("return-path"));
+    return !path.empty() && path != "<>" && !is_from_mail_system(mail_.headers) &&
+           !is_bounce_subject(decode_header(mail_.headers.find("subject")));
   }
 
   // Signs that a mail without any DSN is a bounce: who wrote it, what its subject and text say.
