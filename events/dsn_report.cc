@@ -113,6 +113,8 @@ class Parser {
       recipient(!at().action.empty()).action = first_word(value);
     } else if (name == "status") {
       recipient(false).status = parse_status(value);
+    } else if (name == "x-powermta-bouncecategory") {
+      recipient(false).category = value;
     } else if (name == "remote-mta") {
       recipient(false).remote_mta = host_of(value);
     } else if (name == "diagnostic-code") {

@@ -19,6 +19,7 @@ struct DsnRecipient {
   std::string diagnostic;        // without its type
   std::string diagnostic_type;   // lower case: "smtp", "x-postfix"
   std::string remote_mta;        // host name, lower case
+  std::string category;          // X-PowerMTA-BounceCategory: "bad-mailbox"
 };
 
 struct DsnReport {

@@ -143,7 +143,9 @@ class Reporter {
       result.reply = find_codes(to.diagnostic).reply;
       result.diagnostic = limited_text(to.diagnostic);
     } else {
-      decide(result, to.diagnostic, text_about(result.recipient, to, named));
+      std::string about = text_about(result.recipient, to, named);
+      if (!to.category.empty()) about += "\nPowerMTA: " + to.category;
+      decide(result, to.diagnostic, about);
     }
     results_.push_back(std::move(result));
   }
