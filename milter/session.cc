@@ -7,6 +7,8 @@
 
 #include "events/trace_token.h"
 #include "milter/fallback.h"
+#include "milter/message_state.h"
+#include "policy/text.h"
 
 namespace ipmit::milter {
 namespace {
@@ -15,18 +17,9 @@ using policy::Action;
 using policy::SmtpReply;
 using policy::Stage;
 
-constexpr std::size_t kKeptRecipients = 16;  // room for them is kept for the next message
 constexpr std::string_view kRouteHeader = "X-Ipmit-Route";
 constexpr std::string_view kHoldHeader = "X-Ipmit-Hold";
 constexpr std::string_view kDiscardHeader = "X-Ipmit-Discard";
-
-std::string to_lower(std::string_view text) {
-  std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  return lower;
-}
 
 std::uint16_t to_port(std::string_view text) {
   std::uint16_t port = 0;
@@ -55,43 +48,6 @@ std::string header_text(std::string_view text) {
 }
 
 }  // namespace
-
-// A rule that only watched.
-struct Session::Observed {
-  policy::RuleId rule = 0;
-  Stage stage = Stage::kMail;
-  std::vector<policy::EnvelopeAddress> asked;
-};
-
-struct Session::Message {
-  std::shared_ptr<const policy::MitigationSet> rules;
-  const SessionOptions* options = nullptr;
-  RuleState rule_state = RuleState::kNone;
-  TimePoint now{};  // of MAIL, or of the last question to the rules
-  policy::EnvelopeAddress sender;
-  std::string sasl_user;
-  std::string queue_id;
-  std::vector<policy::EnvelopeAddress> recipients;  // accepted; none kept if no rule asks
-  std::vector<policy::Charge> reserved;
-  std::vector<Observed> observed;  // counted; logged at the end, when the queue id is known
-  std::optional<policy::Candidates> candidates;  // once asked for
-  bool exempt = false;
-
-  // Lets go of the rules and forgets the mail; the memory stays for the next message.
-  void clear() {
-    rules.reset();
-    sasl_user.clear();
-    queue_id.clear();
-    recipients.clear();
-    reserved.clear();
-    observed.clear();
-    candidates.reset();
-    exempt = false;
-  }
-  // Most mail: no more questions to the rules, nor to the clock.
-  bool matches_nothing() const { return candidates && candidates->matches.empty(); }
-  bool is_large() const { return recipients.capacity() > kKeptRecipients; }
-};
 
 Session::Session(const SessionServices& services, std::string id)
     : services_(services), id_(std::move(id)), options_(services.options) {}
@@ -198,18 +154,18 @@ void Session::fail() {
 }
 
 void Session::start_message(const SenderFacts& sender) {
-  message_ = spare_ ? std::move(spare_) : std::make_unique<Message>();
+  message_ = spare_ ? std::move(spare_) : std::make_unique<MessageState>();
   if (!probe_) {
     services_.metrics.messages_started.add();
     services_.metrics.messages_open.add(1);
   }
-  Message& message = *message_;
+  MessageState& message = *message_;
   message.now = services_.clock();
   message.rules = services_.rules.current();
   message.options = &options_.current();
   message.rule_state = services_.rule_state(message.now);
   message.sender = policy::EnvelopeAddress::parse(sender.argument);
-  message.sasl_user = to_lower(sender.sasl_user);
+  message.sasl_user = policy::to_lower(sender.sasl_user);
   // Address rules are not for proxies and pods, but an exemption of such a network still counts.
   message.exempt =
       never_match_ && message.rules->exemption(&*client_, {}, {}, message.now).has_value();
@@ -227,7 +183,7 @@ void Session::find_candidates() {
 }
 
 void Session::end_message(Outcome outcome) {
-  for (const Observed& observed : message_->observed) {
+  for (const ObservedRule& observed : message_->observed) {
     const policy::MitigationSet::Rule rule = message_->rules->rule(observed.rule);
     log_rule(rule, rule.action,
              {.stage = observed.stage, .asked = observed.asked, .observed = true}, nullptr);
@@ -276,7 +232,7 @@ policy::MessageFacts Session::facts(std::span<const policy::EnvelopeAddress> ask
 // What the rules say now: the reply is in `verdict` if the outcome is a refusal; unset: go on.
 std::optional<Outcome> Session::ask(Stage stage, std::span<const policy::EnvelopeAddress> asked,
                                     Verdict& verdict) {
-  Message& message = *message_;
+  MessageState& message = *message_;
   if (message.exempt || message.matches_nothing()) return std::nullopt;
   if (stage != Stage::kMail) message.now = services_.clock();
   find_candidates();
@@ -298,7 +254,7 @@ std::optional<Outcome> Session::ask(Stage stage, std::span<const policy::Envelop
 
 std::optional<Outcome> Session::charge(Verdict& verdict) {
   if (decision_.charges.empty()) return std::nullopt;
-  Message& message = *message_;
+  MessageState& message = *message_;
   const auto fallback =
       fallback_decision(message.rule_state, Action::kThrottle, message.options->fallback);
   std::size_t refused = 0;
@@ -318,7 +274,7 @@ std::optional<Outcome> Session::charge(Verdict& verdict) {
 
 std::optional<Outcome> Session::apply_rule(policy::RuleId id, Action action,
                                            std::string_view matched, Verdict& verdict) {
-  Message& message = *message_;
+  MessageState& message = *message_;
   const policy::MitigationSet::Rule rule = message.rules->rule(id);
   const auto fallback = fallback_decision(message.rule_state, action, message.options->fallback);
   if (message.rule_state == RuleState::kStale || message.rule_state == RuleState::kFromDisk) {
@@ -358,10 +314,11 @@ bool Session::may_reroute(const policy::MitigationSet::Rule& rule) {
 }
 
 void Session::report_observed() {
-  Message& message = *message_;
+  MessageState& message = *message_;
   for (const policy::RuleId id : decision_.observed) {
-    const bool known = std::any_of(message.observed.begin(), message.observed.end(),
-                                   [&](const Observed& observed) { return observed.rule == id; });
+    const bool known =
+        std::any_of(message.observed.begin(), message.observed.end(),
+                    [&](const ObservedRule& observed) { return observed.rule == id; });
     if (known) continue;
     message.observed.push_back({id, stage_, {asked_.begin(), asked_.end()}});
     const policy::MitigationSet::Rule rule = message.rules->rule(id);
@@ -387,7 +344,7 @@ void Session::route(const policy::MitigationSet::Rule& rule, Action action, Verd
 
 // First of the edits: a message that is routed away always carries its trace.
 void Session::add_trace(Verdict& verdict) const {
-  const Message& message = *message_;
+  const MessageState& message = *message_;
   if (!message.options->trace_box) return;
   events::TraceFields fields;
   fields.time = services_.clock();

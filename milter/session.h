@@ -22,6 +22,8 @@
 
 namespace ipmit::milter {
 
+struct MessageState;  // message_state.h
+
 // What sessions share; all of it is thread-safe and outlives them.
 struct SessionServices {
   const common::Snapshot<policy::MitigationSet>& rules;
@@ -99,8 +101,6 @@ class Session {
   bool is_probe() const { return probe_; }
 
  private:
-  struct Message;
-  struct Observed;
   // Which question a log line is about.
   struct Asking {
     policy::Stage stage;
@@ -139,8 +139,8 @@ class Session {
   bool probe_ = false;
   std::uint16_t daemon_port_ = 0;
 
-  std::unique_ptr<Message> message_;
-  std::unique_ptr<Message> spare_;  // the last one, cleared
+  std::unique_ptr<MessageState> message_;
+  std::unique_ptr<MessageState> spare_;  // the last one, cleared
 
   // Of the question being answered.
   policy::Stage stage_ = policy::Stage::kMail;

@@ -1,160 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "milter/session.h"
-
 #include <algorithm>
 #include <stdexcept>
 
 #include <gtest/gtest.h>
 
 #include "common/log.h"
+#include "tests/unit/milter/session_fixture.h"
 
 namespace ipmit::milter {
 namespace {
 
 using policy::Action;
-
-// Refuses the charges whose key it was told; remembers the balance of all others.
-class FakeLimiter : public Limiter {
- public:
-  Result charge(std::span<const policy::Charge> charges, TimePoint) override {
-    ++calls;
-    for (std::size_t i = 0; i < charges.size(); ++i) {
-      if (charges[i].key == refuse) return {i, Duration{1000}};
-    }
-    for (const policy::Charge& charge : charges) taken += charge.units;
-    return {};
-  }
-  void refund(std::span<const policy::Charge> charges, TimePoint) override {
-    for (const policy::Charge& charge : charges) taken -= charge.units;
-  }
-  std::string refuse;
-  std::int64_t taken = 0;
-  int calls = 0;
-};
-
-policy::Mitigation rule(std::string_view name, std::string_view target, Action action) {
-  policy::Mitigation made;
-  made.name = name;
-  made.targets = {policy::Target::parse(target).value()};
-  made.action = action;
-  made.reason = "because";
-  if (action == Action::kThrottle) {
-    made.rate_limit = policy::RateLimit{.limit = 2, .period = std::chrono::hours(1), .burst = 2};
-  }
-  if (action == Action::kReroute) made.reroute_transport = "slow";
-  return made;
-}
-
-class SessionTest : public testing::Test {
- protected:
-  SessionTest() {
-    options_.reroute_transports = {"slow"};
-    publish();
-  }
-
-  void rules(std::vector<policy::Mitigation> mitigations,
-             std::vector<policy::Exemption> exemptions = {}) {
-    policy::MitigationSet::Source source;
-    source.mitigations = std::move(mitigations);
-    source.exemptions = std::move(exemptions);
-    rules_.publish(policy::MitigationSet::build(source));
-  }
-  void publish() { snapshot_.publish(std::make_shared<SessionOptions>(options_)); }
-
-  Session& connect(std::string_view address = "198.51.100.7", std::uint16_t port = 4000,
-                   std::string_view daemon_port = "25") {
-    session_ = std::make_unique<Session>(services_, "s1");
-    session_->connect({.host = "client.example",
-                       .address = policy::IpAddress::parse(address),
-                       .port = port,
-                       .daemon_port = daemon_port});
-    return *session_;
-  }
-  static Verdict mail(Session& session, std::string_view sender = "<a@example.com>",
-                      std::string_view user = {}) {
-    return session.mail_from({.argument = sender, .sasl_user = user});
-  }
-  static Verdict rcpt(Session& session, std::string_view recipient = "<b@example.net>",
-                      std::string_view mailer = "smtp") {
-    return session.rcpt_to({.argument = recipient, .mailer = mailer});
-  }
-  double outcome(std::string_view name) {
-    return registry_.counter("ipmit_milter_messages_total", "", {{"outcome", name}}).value();
-  }
-
-  common::Metrics registry_;
-  MilterMetrics metrics_{registry_};
-  DecisionLog log_;
-  HitRecorder hits_{{}, Duration{1000}};
-  FakeLimiter limiter_;
-  SessionOptions options_;
-  common::Snapshot<policy::MitigationSet> rules_{std::make_shared<policy::MitigationSet>()};
-  common::Snapshot<SessionOptions> snapshot_{std::make_shared<SessionOptions>()};
-  RuleState state_ = RuleState::kFresh;
-  TimePoint now_ = common::parse_rfc3339("2026-11-25T12:00:00Z").value();
-  SessionServices services_{.rules = rules_,
-                            .options = snapshot_,
-                            .limiter = limiter_,
-                            .metrics = metrics_,
-                            .log = log_,
-                            .hits = hits_,
-                            .rule_state = [this](TimePoint) { return state_; },
-                            .clock = [this] { return now_; },
-                            .probe_host = "probe.1"};
-  std::unique_ptr<Session> session_;
-};
-
-// How often a macro was looked up.
-struct CountedMacro {
-  int lookups = 0;
-  LazyMacro macro() {
-    return {[](void* self) -> std::string_view {
-              ++static_cast<CountedMacro*>(self)->lookups;
-              return "4QUEUE";
-            },
-            this};
-  }
-};
-
-TEST_F(SessionTest, QueueIdIsLookedUpOnlyForRulesThatMatch) {
-  CountedMacro queue_id;
-  const auto send = [&](std::string_view address) {
-    Session& session = connect(address);
-    session.mail_from({.argument = "<a@example.com>", .queue_id = queue_id.macro()});
-    session.rcpt_to({.argument = "<b@example.net>", .queue_id = queue_id.macro()});
-    session.end_of_message("4QUEUE");
-  };
-  rules({rule("watch", "ip:192.0.2.0/24", Action::kObserve)});
-  send("198.51.100.7");
-  EXPECT_EQ(queue_id.lookups, 0);
-  send("192.0.2.7");
-  EXPECT_EQ(queue_id.lookups, 2);
-}
-
-TEST_F(SessionTest, RulesAreLetGoOfAtTheEndOfTheMessage) {
-  auto set = policy::MitigationSet::build({});
-  const std::weak_ptr<const policy::MitigationSet> old = set;
-  rules_.publish(std::move(set));
-  Session& session = connect();
-  mail(session);
-  rules({});
-  EXPECT_FALSE(old.expired());
-  session.end_of_message("4QUEUE");
-  EXPECT_TRUE(old.expired());
-}
-
-TEST_F(SessionTest, MessagesOfASessionKnowNothingOfEachOther) {
-  policy::Mitigation to_b = rule("to", "ip:198.51.100.0/24", Action::kQuarantine);
-  to_b.scope.recipient_domains = {policy::DomainPattern::parse("b.example").value()};
-  rules({to_b});
-  Session& session = connect();
-  mail(session);
-  for (int i = 0; i < 40; ++i) rcpt(session, "<x@b.example>");
-  EXPECT_EQ(session.end_of_message("4QUEUE1").edits.size(), 2U);
-  mail(session);
-  rcpt(session, "<x@c.example>");
-  EXPECT_TRUE(session.end_of_message("4QUEUE2").edits.empty());
-}
 
 TEST_F(SessionTest, WithoutRulesEverythingGoesOn) {
   Session& session = connect();
