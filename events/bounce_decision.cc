@@ -9,11 +9,19 @@ namespace {
 
 using policy::SmtpStage;
 
+// What qmail and Sendmail write below every answer.
+bool says_nothing(std::string_view line, bool answered) {
+  return line.starts_with("Giving up on ") || (answered && line == "554 5.0.0 Service unavailable");
+}
+
 // Joined lines of a quoted transcript: the reply without its "<<< " marks.
 std::string one_line(std::string_view text) {
   std::string out;
+  bool answered = false;
   for (const std::string_view raw : split_lines(text)) {
     std::string_view line = trim(raw);
+    if (says_nothing(line, answered)) continue;
+    answered = answered || line.starts_with("<<<");
     if (line.starts_with("<<<")) line = trim(line.substr(3));
     if (line.empty() || out.size() > kMaxDiagnostic) continue;
     if (!out.empty()) out += ' ';
@@ -38,6 +46,10 @@ void decide_bounce(MailResult& result, std::string_view diagnostic, std::string_
   if (const std::string_view answer = find_quoted_reply(text); !answer.empty())
     text = std::string(answer);
   ReplyCodes codes = find_codes(text);
+  // An answer in its own words, with a code that says something, needs no help from the frame.
+  const bool own_codes_speak = !codes.reply.empty() && !codes.status.empty() &&
+                               !codes.status.ends_with(".0.0") &&
+                               !normalize_diagnostic(text).words.empty();
   const ReplyCodes others = find_codes(more);
   if (codes.reply.empty()) codes.reply = others.reply;
   if (codes.status.empty()) codes.status = others.status;
@@ -49,7 +61,7 @@ void decide_bounce(MailResult& result, std::string_view diagnostic, std::string_
   result.diagnostic = limited_text(whole.empty() ? more : whole);
   BounceFacts facts;
   facts.text = text;
-  facts.more_text = more;
+  if (!own_codes_speak) facts.more_text = more;
   facts.status = result.status;
   facts.reply = result.reply;
   facts.stage = result.stage;

@@ -293,8 +293,8 @@ std::string_view find_quoted_reply(std::string_view text) {
   const PhraseIndex::First lead = kLeads.first(text.substr(0, kMaxDiagnostic));
   if (lead.phrase == PhraseIndex::kNone) return {};
   // "550 Refused. Reason: spam" is an answer as a whole.
-  if (reply_length(text) != 0 && lead.end >= 7 &&
-      equals_ignoring_case(text.substr(lead.end - 7, 7), "reason:"))
+  if (lead.end >= 7 && equals_ignoring_case(text.substr(lead.end - 7, 7), "reason:") &&
+      !find_codes(text.substr(0, lead.end - 7)).reply.empty())
     return {};
   std::string_view reply = text.substr(lead.end);
   if (text.substr(0, lead.end).ends_with("(reason: ")) reply = reply.substr(0, reply.find(")\n"));
