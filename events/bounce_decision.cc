@@ -9,9 +9,11 @@ namespace {
 
 using policy::SmtpStage;
 
-// What qmail and Sendmail write below every answer.
+// What qmail, Sendmail, Exchange and Sun's server write beside every answer.
 bool says_nothing(std::string_view line, bool answered) {
-  return line.starts_with("Giving up on ") || (answered && line == "554 5.0.0 Service unavailable");
+  return line.starts_with("Giving up on ") || line.starts_with("Remote system: dns;") ||
+         line.starts_with("The following organization rejected your message") ||
+         (answered && line == "554 5.0.0 Service unavailable");
 }
 
 // Joined lines of a quoted transcript: the reply without its "<<< " marks.
