@@ -13,6 +13,7 @@
 #include "events/bounce_text.h"
 #include "events/bounce_text_report.h"
 #include "events/list_refusal.h"
+#include "events/text_bounce.h"
 #include "events/trace_token.h"
 
 namespace ipmit::events {
@@ -102,7 +103,7 @@ class Reporter {
   }
 
   void add_dsns() {
-    if (parts_.dsns.empty() || (parts_.dsn_in_text && is_answered())) return;
+    if (parts_.dsns.empty() || (parts_.dsn_in_text && is_answered(mail_.headers))) return;
     const std::vector<TextRecipient> named = read_text_report(parts_.text);
     for (const DsnReport& dsn : parts_.dsns) {
       for (const DsnRecipient& to : dsn.recipients) add_dsn_recipient(dsn, to, named);
@@ -228,56 +229,8 @@ class Reporter {
     }
   }
 
-  // A mail of somebody who can be answered, and who may quote a report.
-  bool is_answered() const {
-    const std::string_view path = trim(mail_.headers.find("return-path"));
-    return !path.empty() && path != "<>" && !is_from_mail_system(mail_.headers) &&
-           !is_bounce_subject(decode_header(mail_.headers.find("subject")));
-  }
-
-  // Signs that a mail without any DSN is a bounce: who wrote it, what its subject and text say.
-  bool is_text_bounce() const {
-    const bool names_failed = mail_.headers.has("x-failed-recipients");
-    if (names_failed && is_from_mail_system(mail_.headers)) return true;
-    const bool subject = is_bounce_subject(decode_header(mail_.headers.find("subject")));
-    const bool system = is_from_mail_system(mail_.headers);
-    // Terse systems write a reason and an address and nothing else, or a language we do not know.
-    if (!speaks_of_failure(parts_.text))
-      return system && (subject || quotes_refusal()) && names_recipient();
-    const bool null_path =
-        trim(mail_.headers.find("return-path")) == "<>" && !is_auto_reply(mail_.headers);
-    if (names_failed) return true;
-    if (!parts_.returned.empty()) return subject || system || null_path;
-    const bool of_list = mail_.headers.has("list-unsubscribe") || mail_.headers.has("list-id");
-    if (subject && (system || null_path)) return !of_list;
-    // People write of failed mail, too, a postmaster and whoever watches his queues among them, but
-    // hardly in the form of a report.
-    if (of_list || is_letter(parts_.text) || lists_kept_mails(parts_.text)) return false;
-    if (null_path) return true;
-    if (system) return !mail_.headers.has("return-path");
-    return subject && names_recipient() && is_about_a_refusal();
-  }
-
-  // A reply code and a status code, both of an error, in a mail that nobody is to answer.
-  bool quotes_refusal() const {
-    const ReplyCodes codes = find_codes(parts_.text);
-    return trim(mail_.headers.find("return-path")) == "<>" && !codes.status.empty() &&
-           !codes.reply.empty() && codes.reply.front() != '2';
-  }
-
-  bool is_about_a_refusal() const {
-    const ReplyCodes codes = find_codes(parts_.text);
-    return !codes.reply.empty() || !codes.status.empty() || tells_sender(parts_.text) ||
-           find_stage(parts_.text) != SmtpStage::kUnknown;
-  }
-
-  bool names_recipient() const {
-    const auto named = read_text_report(parts_.text);
-    return std::any_of(named.begin(), named.end(), [](const TextRecipient& to) { return to.sure; });
-  }
-
   void add_text_bounces() {
-    if (!is_text_bounce()) return;
+    if (!is_text_bounce(mail_, parts_)) return;
     std::vector<TextRecipient> named = read_text_report(parts_.text);
     const std::string_view failed = mail_.headers.find("x-failed-recipients");
     if (find_address(failed)) named = failed_recipients(failed, std::move(named));
