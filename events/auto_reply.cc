@@ -50,18 +50,42 @@ bool subject_of_auto_reply(const MailHeaders& mail) {
                      [&](std::string_view start) { return subject.starts_with(start); });
 }
 
+// The local part of an address field, lower case; all of it where it holds no address.
+std::string local_name(std::string_view field) {
+  const std::string address = address_of(field);
+  return to_lower(address.empty() ? field : local_part_of(address));
+}
+
+bool is_mailer_daemon(std::string_view local) {
+  static constexpr std::string_view kNames[] = {"mailer-daemon", "mailerdaemon", "mailer_daemon",
+                                                "mail-daemon",   "maildelivery", "smtp-daemon",
+                                                "mdaemon"};
+  return std::find(std::begin(kNames), std::end(kNames), local) != std::end(kNames);
+}
+
 }  // namespace
 
+bool is_from_mailer_daemon(const MailHeaders& mail) {
+  return is_mailer_daemon(local_name(mail.find("from")));
+}
+
+bool has_null_return_path(const MailHeaders& mail) {
+  const std::string_view path = trim(mail.find("return-path"));
+  return path == "<>" || (!path.empty() && is_mailer_daemon(local_name(path)));
+}
+
+bool has_system_address(const MailHeaders& mail) {
+  static constexpr std::string_view kNames[] = {"postmaster", "post_master", "poostmaster",
+                                                "mailer",     "mailadmin",   "mail-delivery",
+                                                "bounce",     "bounces"};
+  const std::string local = local_name(mail.find("from"));
+  return is_mailer_daemon(local) ||
+         std::find(std::begin(kNames), std::end(kNames), local) != std::end(kNames);
+}
+
 bool is_from_mail_system(const MailHeaders& mail) {
-  static constexpr std::string_view kNames[] = {
-      "mailer-daemon", "mailerdaemon", "mailer_daemon", "postmaster",  "post_master",
-      "poostmaster",   "mail-daemon",  "mailer",        "mailadmin",   "mail-delivery",
-      "maildelivery",  "bounce",       "bounces",       "smtp-daemon", "mdaemon"};
-  const std::string_view from = mail.find("from");
-  const std::string address = to_lower(address_of(from));
-  const std::string name = to_lower(from);
-  const std::string_view local = address.empty() ? std::string_view(name) : local_part_of(address);
-  if (std::find(std::begin(kNames), std::end(kNames), local) != std::end(kNames)) return true;
+  if (has_system_address(mail)) return true;
+  const std::string name = to_lower(mail.find("from"));
   static constexpr std::string_view kTitles[] = {
       "mailer-daemon", "mail delivery",        "mail deliver", "mailer daemon",
       "postmaster",    "delivery subsystem",   "mail system",  "mail administrator",

@@ -14,5 +14,12 @@ bool is_auto_reply(const MailHeaders& mail);
 // Whether the mail was written by a mail system: null return path, or a From of mailer-daemon,
 // postmaster and their like.
 bool is_from_mail_system(const MailHeaders& mail);
+// The same by the address alone, not by the name beside it.
+bool has_system_address(const MailHeaders& mail);
+// The same, and no person uses the address: "mailer-daemon", not "postmaster".
+bool is_from_mailer_daemon(const MailHeaders& mail);
+
+// Nobody is to answer: "<>", or what some systems write in its place, "<MAILER-DAEMON@…>".
+bool has_null_return_path(const MailHeaders& mail);
 
 }  // namespace ipmit::events

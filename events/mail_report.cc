@@ -33,8 +33,7 @@ std::string message_id_of(std::string_view value) {
 
 // The report that a gateway has put into a mail of its own, with a disclaimer below it at most.
 const MimePart* wrapped_report(const Mail& mail) {
-  if (!is_from_mail_system(mail.headers) && trim(mail.headers.find("return-path")) != "<>")
-    return nullptr;
+  if (!is_from_mail_system(mail.headers) && !has_null_return_path(mail.headers)) return nullptr;
   const MimePart* wrapped = nullptr;
   for (const MimePart& part : mail.parts) {
     const bool is_mail = part.type == "message/rfc822";

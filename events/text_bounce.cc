@@ -18,8 +18,8 @@ using policy::SmtpStage;
 // A reply code and a status code, both of an error, in a mail that nobody is to answer.
 bool quotes_refusal(const Mail& mail, const ReportParts& parts) {
   const ReplyCodes codes = find_codes(parts.text);
-  return trim(mail.headers.find("return-path")) == "<>" && !codes.status.empty() &&
-         !codes.reply.empty() && codes.reply.front() != '2';
+  return has_null_return_path(mail.headers) && !codes.status.empty() && !codes.reply.empty() &&
+         codes.reply.front() != '2';
 }
 
 bool is_about_a_refusal(const std::string& text) {
@@ -36,8 +36,8 @@ bool names_recipient(const std::string& text) {
 }  // namespace
 
 bool is_answered(const MailHeaders& headers) {
-  const std::string_view path = trim(headers.find("return-path"));
-  return !path.empty() && path != "<>" && !is_from_mail_system(headers) &&
+  return !trim(headers.find("return-path")).empty() && !has_null_return_path(headers) &&
+         !is_from_mail_system(headers) &&
          !is_bounce_subject(decode_header(headers.find("subject")));
 }
 
@@ -49,18 +49,19 @@ bool is_text_bounce(const Mail& mail, const ReportParts& parts) {
   // Terse systems write a reason and an address and nothing else, or a language we do not know.
   if (!speaks_of_failure(parts.text))
     return system && (subject || quotes_refusal(mail, parts)) && names_recipient(parts.text);
-  const bool null_path =
-      trim(mail.headers.find("return-path")) == "<>" && !is_auto_reply(mail.headers);
+  const bool null_path = has_null_return_path(mail.headers) && !is_auto_reply(mail.headers);
   if (names_failed) return true;
   if (!parts.returned.empty()) return subject || system || null_path;
   const bool of_list = mail.headers.has("list-unsubscribe") || mail.headers.has("list-id");
-  if (subject && (system || null_path)) return !of_list;
+  // Reports to the owner of a list come through the list.
+  if (subject && (system || null_path)) return !of_list || has_system_address(mail.headers);
+  if (is_from_mailer_daemon(mail.headers) && names_recipient(parts.text)) return true;
   // People write of failed mail, too, a postmaster and whoever watches his queues among them, but
   // hardly in the form of a report.
   if (of_list || is_letter(parts.text) || lists_kept_mails(parts.text)) return false;
   if (null_path) return true;
-  if (system) return !mail.headers.has("return-path");
-  return subject && names_recipient(parts.text) && is_about_a_refusal(parts.text);
+  if (system && !mail.headers.has("return-path")) return true;
+  return (subject || system) && names_recipient(parts.text) && is_about_a_refusal(parts.text);
 }
 
 }  // namespace ipmit::events
