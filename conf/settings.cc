@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "conf/settings.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -10,6 +11,7 @@
 
 #include "conf/settings_keys.h"
 #include "conf/yaml_document.h"
+#include "policy/text.h"
 
 namespace ipmit::conf {
 namespace {
@@ -28,8 +30,11 @@ class Reader {
     for (const YamlMember& member : map.members) {
       const std::string path = section.empty() ? member.key : section + "." + member.key;
       if (const SettingKey* key = find_key(path)) {
-        if (const auto problem = key->value.read(member.value))
+        if (holds_control(member.value)) {
+          complain(member.line, path, "holds a line break or another control character");
+        } else if (const auto problem = key->value.read(member.value)) {
           complain(member.line, path, problem->reason);
+        }
       } else if (!is_section(path)) {
         complain(member.line, path, "unknown key" + hint(member.key));
       } else if (member.value.kind == YamlNode::Kind::kMap) {
@@ -44,12 +49,22 @@ class Reader {
   void complain(int line, const std::string& path, const std::string& reason) {
     if (!problems_.empty()) problems_ += '\n';
     problems_ += file_ + ":" + std::to_string(line) + ": ";
-    if (!path.empty()) problems_ += path + ": ";
+    if (!path.empty()) problems_ += on_one_line(path) + ": ";
     problems_ += reason;
   }
   const std::string& problems() const { return problems_; }
 
  private:
+  // No value has one, and none would be printed as it was read.
+  static bool holds_control(const YamlNode& node) {
+    return policy::has_control(node.text) ||
+           std::any_of(node.items.begin(), node.items.end(), holds_control);
+  }
+  static std::string on_one_line(std::string path) {
+    for (char& c : path)
+      if (policy::has_control({&c, 1})) c = '?';
+    return path;
+  }
   const SettingKey* find_key(const std::string& path) const {
     for (const SettingKey& key : keys_)
       if (key.path() == path) return &key;

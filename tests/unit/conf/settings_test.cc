@@ -124,6 +124,13 @@ TEST(Settings, RefusesWithFileLineKeyAndReason) {
        "or "
        "write \"\" for an empty text"},
       {"store: [a]\n", "ipmit.yaml:1: store: wants a text (URL), has a list"},
+      {"store: sqlite:/a\n\n b\n",
+       "ipmit.yaml:1: store: holds a line break or another control character"},
+      {"store: \"sqlite:/a\\x12\"\n",
+       "ipmit.yaml:1: store: holds a line break or another control character"},
+      {"milter:\n  reroute_transports: [slow, \"b\\n\"]\n",
+       "ipmit.yaml:2: milter.reroute_transports: holds a line break or another control character"},
+      {"\"sto\\nre\": x\n", "ipmit.yaml:1: sto?re: unknown key"},
       {"cache: rediss://x\n",
        "ipmit.yaml:1: cache: wants redis://... or redis+unix://... or redis+sentinel://..., has "
        "\"rediss://x\""},
