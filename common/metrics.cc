@@ -3,9 +3,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cassert>
 #include <map>
 #include <mutex>
+#include <stdexcept>
 #include <utility>
 #include <vector>
 
@@ -76,9 +76,8 @@ struct Metrics::Impl {
   };
   std::map<prometheus::Histogram*, Reported> histograms;
 
-  // `count` cells one after the other in each row.
+  // `count` cells one after the other in each row; at most kRowCells.
   Cell* take(std::size_t count) {
-    assert(count <= kRowCells);
     if (cells.empty() || cells.back()->used + count > kRowCells)
       cells.push_back(std::make_unique<Cells>());
     Cells& last = *cells.back();
@@ -86,8 +85,8 @@ struct Metrics::Impl {
     last.used += count;
     return first;
   }
-  template <typename Family>
-  Cell* cell_of(std::map<Family*, Cell*>& known, Family& metric) {
+  template <typename Metric>
+  Cell* cell_of(std::map<Metric*, Cell*>& known, Metric& metric) {
     const std::lock_guard lock(mutex);
     Cell*& cell = known[&metric];
     if (cell == nullptr) cell = take(1);
@@ -138,6 +137,9 @@ Metrics::Level Metrics::level(std::string_view name, std::string_view help, Labe
 
 Metrics::Histogram Metrics::histogram(std::string_view name, std::string_view help,
                                       std::initializer_list<double> buckets, Labels labels) {
+  if (buckets.size() + 2 > kRowCells) {
+    throw std::length_error(std::string(name) + ": too many buckets for one histogram");
+  }
   auto& family = prometheus::BuildHistogram()
                      .Name(std::string(name))
                      .Help(std::string(help))

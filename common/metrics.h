@@ -74,7 +74,8 @@ class Metrics {
   Counter counter(std::string_view name, std::string_view help, Labels labels = {});
   Gauge gauge(std::string_view name, std::string_view help, Labels labels = {});
   Level level(std::string_view name, std::string_view help, Labels labels = {});
-  // `buckets`: upper bounds, rising, at most 60; the first call for a name and labels decides.
+  // `buckets`: upper bounds, rising; the first call for a name and labels decides.
+  // std::length_error: more than 62 of them.
   Histogram histogram(std::string_view name, std::string_view help,
                       std::initializer_list<double> buckets, Labels labels = {});
 

@@ -2,6 +2,8 @@
 #include "common/metrics.h"
 
 #include <latch>
+#include <stdexcept>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -99,6 +101,17 @@ TEST(Metrics, ManyMetricsKeepApart) {
   for (std::size_t i = 0; i < counters.size(); ++i) counters[i].add(static_cast<double>(i));
   for (std::size_t i = 0; i < counters.size(); ++i)
     EXPECT_EQ(counters[i].value(), static_cast<double>(i));
+}
+
+TEST(Metrics, AHistogramThatHasNoRoomIsRefused) {
+  Metrics metrics;
+  EXPECT_THROW(metrics.histogram("ipmit_test_seconds", "Time.",
+                                 {1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16,
+                                  17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32,
+                                  33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48,
+                                  49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63}),
+               std::length_error);
+  metrics.to_text();  // goes on
 }
 
 TEST(Metrics, AGaugeIsSet) {
